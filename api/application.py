@@ -1,0 +1,58 @@
+"""The Flask application with every route of the interface."""
+
+from collections.abc import Sequence
+
+from flask import Flask
+from flask_cors import CORS
+
+import api.health
+import api.labels
+import api.metadata
+import api.predict  # noqa: F401  each import adds its route to a namespace
+from api.auth import AUTHORIZATIONS, require_api_key
+from api.errors import register_error_handlers
+from api.namespaces import HEALTH, MODEL
+from api.service import Service, attach_service
+from api.swagger import DescribedApi
+from api.uploads import SPARE_PARTS
+
+
+def create_application(
+    service: Service,
+    *,
+    title: str,
+    description: str,
+    version: str,
+    max_upload_bytes: int,
+    api_keys: tuple[str, ...] = (),
+    cors_origins: Sequence[str] = (),
+) -> Flask:
+    """Build the application.
+
+    Args:
+        service: The model behind the routes.
+        title: Name of the interface, shown by Swagger.
+        description: What it does, in a sentence.
+        version: Version of the interface.
+        max_upload_bytes: Largest request body.
+        api_keys: Keys of which a request must bear one; none lets everybody in.
+        cors_origins: Origins whose pages may call the service; none for the service's own only.
+    """
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_upload_bytes,
+        MAX_FORM_PARTS=service.max_images + SPARE_PARTS,
+        RESTX_MASK_SWAGGER=False,
+        SWAGGER_UI_DOC_EXPANSION="list",
+    )
+    attach_service(app, service)
+    register_error_handlers(app)
+    require_api_key(app, api_keys)
+    if cors_origins:
+        CORS(app, origins=list(cors_origins))
+    documented = DescribedApi(
+        app, title=title, description=description, version=version, authorizations=AUTHORIZATIONS if api_keys else None
+    )
+    for namespace in (MODEL, HEALTH):
+        documented.add_namespace(namespace)
+    return app

@@ -1,0 +1,22 @@
+"""The two groups of routes, and the Swagger model of the one error shape."""
+
+from flask_restx import Namespace, fields
+
+MODEL = Namespace("model", description="Read digits, and know what reads them")
+HEALTH = Namespace("health", description="Is the server alive, can it read")
+
+ERROR = MODEL.model(
+    "Error",
+    {
+        "status": fields.String(required=True, enum=["error"], description="Always `error`"),
+        "code": fields.String(
+            required=True, description="Stable name of the error, for programs", example="invalid_image"
+        ),
+        "message": fields.String(
+            required=True,
+            description="What is wrong, for people",
+            example="image 1 ('notes.txt'): not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture",
+        ),
+    },
+)
+HEALTH.models[ERROR.name] = ERROR

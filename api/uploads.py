@@ -1,0 +1,84 @@
+"""From a request to the pictures in it, whichever way they were sent."""
+
+from flask import Request
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from core.errors import BodyTooLarge, MissingImage, TooManyImages, UnsupportedMediaType
+from core.model import Picture
+
+IMAGE_FIELDS = ("image", "file")
+"""Names of a multipart field that holds a picture: MAX's convention, and the name that max-pytorch-mnist used."""
+
+SPARE_PARTS = 16
+"""Parts that a multipart body may hold beside its pictures, such as the fields of a form."""
+
+
+def read_pictures(request: Request, max_images: int) -> list[Picture]:
+    """Return the pictures of a request, at least one, in the order sent.
+
+    Args:
+        request: Multipart with fields named `image` or `file`, or one raw body of an `image/*` type.
+        max_images: Most pictures allowed.
+
+    Raises:
+        MissingImage: It holds none.
+        UnsupportedMediaType: It is neither multipart nor an image.
+        BodyTooLarge: It is larger than Flask's `MAX_CONTENT_LENGTH`.
+        TooManyImages: It holds more pictures than allowed.
+    """
+    try:
+        return _read_pictures(request, max_images)
+    except RequestEntityTooLarge as exc:
+        raise _too_large(request, max_images) from exc
+
+
+def _read_pictures(request: Request, max_images: int) -> list[Picture]:
+    if request.mimetype == "multipart/form-data":
+        return _multipart_pictures(request, max_images)
+    if request.mimetype.startswith("image/"):
+        return [Picture(request.get_data(cache=False))]
+    if not request.mimetype and not request.content_length:
+        raise MissingImage(
+            "the request has no body: send a picture as multipart field 'image' or as a raw image/* body"
+        )
+    raise UnsupportedMediaType(
+        f"the content type is {_shown(request.mimetype)}: "
+        "send multipart/form-data with a field 'image', or a raw image/* body"
+    )
+
+
+def _multipart_pictures(request: Request, max_images: int) -> list[Picture]:
+    uploads = [
+        upload for field, upload in request.files.items(multi=True) if field in IMAGE_FIELDS and _is_chosen(upload)
+    ]
+    if not uploads:
+        raise MissingImage(_explain_missing(request))
+    if len(uploads) > max_images:
+        raise TooManyImages(f"the request holds {len(uploads)} images; at most {max_images} are allowed")
+    return [Picture(upload.stream.read(), upload.filename or "") for upload in uploads]
+
+
+def _is_chosen(upload: FileStorage) -> bool:
+    """False for what a browser sends of a file field that was left empty: no name and no bytes."""
+    return bool(upload.filename) or (bool(upload.stream.read(1)) and upload.stream.seek(0) == 0)
+
+
+def _explain_missing(request: Request) -> str:
+    if any(field in IMAGE_FIELDS for field in request.form):
+        return "the field 'image' holds text instead of a file; with curl, write -F \"image=@FILE\""
+    others = ", ".join(sorted({_shown(field) for field in (*request.files, *request.form)})[:5])
+    found = f"it holds {others}" if others else "it holds no file"
+    return f"the request has no field named 'image' or 'file': {found}"
+
+
+def _too_large(request: Request, max_images: int) -> BodyTooLarge | TooManyImages:
+    """Tell apart the two reasons for which Werkzeug refuses a body: its bytes, and its number of parts."""
+    limit = request.max_content_length or 0
+    if request.content_length is not None and request.content_length <= limit:
+        return TooManyImages(f"the request has more parts than {max_images} images need, or an enormous text field")
+    return BodyTooLarge(f"the request body is larger than {limit:,} bytes")
+
+
+def _shown(text: str) -> str:
+    return repr(text[:80])

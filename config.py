@@ -1,0 +1,130 @@
+"""Every setting of the service: name, type, default and one line of help, read from environment variables.
+
+Only `app.py`, `gunicorn.conf.py` and command lines use this module; everything below them receives values.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.errors import StartError
+
+API_TITLE = "MAX PyTorch MNIST"
+API_DESC = "Reads handwritten digits in pictures of any size, colour and polarity."
+API_VERSION = "1.0.0"
+
+CGROUP = Path("/sys/fs/cgroup")
+
+
+class ConfigError(StartError):
+    """A setting cannot be used; the message names the setting, the value and what was expected."""
+
+
+def granted_cpus(cgroup: Path = CGROUP) -> int:
+    """CPUs that this process may use: its affinity, cut to the quota of its cgroup (version 2 or 1); at least 1."""
+    cpus = len(os.sched_getaffinity(0))
+    quota = _quota_v2(cgroup) or _quota_v1(cgroup)
+    return max(1, min(cpus, int(quota))) if quota else cpus
+
+
+def _quota_v2(cgroup: Path) -> float | None:
+    """CPUs by `cpu.max`, which holds "QUOTA PERIOD" in microseconds; None where nothing limits them."""
+    try:
+        quota, period = (cgroup / "cpu.max").read_text().split()
+        return None if quota == "max" else int(quota) / int(period)
+    except (OSError, ValueError):
+        return None
+
+
+def _quota_v1(cgroup: Path) -> float | None:
+    """CPUs by `cpu.cfs_quota_us`, which is -1 without a limit; None where nothing limits them."""
+    try:
+        quota = int((cgroup / "cpu" / "cpu.cfs_quota_us").read_text())
+        period = int((cgroup / "cpu" / "cpu.cfs_period_us").read_text())
+        return quota / period if quota > 0 else None
+    except (OSError, ValueError):
+        return None
+
+
+CommaSeparated = Annotated[tuple[str, ...], NoDecode]
+
+
+class Settings(BaseSettings):
+    """The settings; each field is read from the environment variable of its name in capitals."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
+
+    host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104  a container's port is mapped from outside
+    port: int = Field(5000, ge=1, le=65535, description="port to listen on")
+    workers: int = Field(
+        default_factory=granted_cpus,
+        ge=1,
+        le=1024,
+        description="server processes; by default the CPUs that the cgroup grants",
+    )
+    threads: int = Field(8, ge=1, le=1024, description="requests that one process takes in hand at once")
+    engine: Literal["auto", "torch"] = Field("auto", description="what runs the network")
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="where it runs; `auto` is the GPU if there is one"
+    )
+    assets_dir: Path = Field(Path("assets"), description="folder of the checkpoints")
+    model_name: str = Field(
+        "digit-net",
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
+        description="the checkpoint to serve, `NAME.pt` and `NAME.json`",
+    )
+    max_upload_bytes: int = Field(10 * 2**20, ge=1, description="largest request body")
+    max_image_pixels: int = Field(
+        25_000_000, ge=1, description="largest image, width times height; checked before decoding"
+    )
+    max_images: int = Field(256, ge=1, description="most images in one request")
+    max_wait_s: float = Field(
+        5.0,
+        gt=0,
+        le=600,
+        allow_inf_nan=False,
+        description="seconds that a request may wait for its turn before it is answered 503",
+    )
+    api_keys: CommaSeparated = Field(
+        (), repr=False, description="keys, separated by commas; when set, requests must bear one"
+    )
+    cors_enable: bool = Field(False, description="answer browsers of other origins")
+    cors_origins: CommaSeparated = Field(("*",), description="those origins, separated by commas")
+    log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
+        "info", description="least severe line logged"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="form of the log's lines")
+    debug: bool = Field(False, description="serve with Flask's reloader instead of gunicorn")
+
+    @field_validator("engine", "device", "log_level", "log_format", mode="before")
+    @classmethod
+    def _ignore_case(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("api_keys", "cors_origins", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def load_settings() -> Settings:
+    """Read the environment.
+
+    Raises:
+        ConfigError: One or more settings cannot be used; one line names them all.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        raise ConfigError("; ".join(_explain(error["loc"][0], error["msg"]) for error in exc.errors())) from exc
+
+
+def _explain(field: int | str, expected: str) -> str:
+    """One bad setting, such as: PORT='http' is not usable: input should be a valid integer."""
+    setting = str(field).upper()
+    return f"{setting}={os.environ.get(setting)!r} is not usable: {expected[0].lower()}{expected[1:]}"

@@ -1,0 +1,29 @@
+"""The readiness probe: a picture whose digit is known, read through the whole pipeline."""
+
+import logging
+from functools import cache
+from pathlib import Path
+
+from core.model import ModelWrapper, Picture
+
+logger = logging.getLogger(__name__)
+
+CANARY_LABEL_ID = 3
+
+
+@cache
+def canary() -> Picture:
+    """The picture, drawn by `samples/make_samples.py` in MNIST's form."""
+    return Picture(Path(__file__).with_name("canary.png").read_bytes(), "canary.png")
+
+
+def can_read(wrapper: ModelWrapper) -> bool:
+    """Tell whether the wrapper reads the canary rightly now; a failure is logged, never raised."""
+    try:
+        label_id = wrapper.read([canary()])[0].predictions[0].label_id
+    except Exception:
+        logger.exception("the canary could not be read")
+        return False
+    if label_id != CANARY_LABEL_ID:
+        logger.error("the canary is a %d and was read as a %d", CANARY_LABEL_ID, label_id)
+    return label_id == CANARY_LABEL_ID

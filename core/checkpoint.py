@@ -1,0 +1,66 @@
+"""A checkpoint as it is served: verified bytes and the description beside them.
+
+A checkpoint `NAME` is two files in the assets folder, `NAME.pt` (a plain state dict) and `NAME.json` (see
+`model.description`).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.errors import CheckpointError
+from core.integrity import digest, read_verified
+from model.description import Description
+
+VERSION_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A verified checkpoint.
+
+    Attributes:
+        name: Its name in the assets folder.
+        description: What the description file says.
+        state_dict: Bytes of the state dict, as hashed.
+        sha512: SHA-512 of those bytes, 128 hexadecimal digits.
+    """
+
+    name: str
+    description: Description
+    state_dict: bytes
+    sha512: str
+
+    @property
+    def version(self) -> str:
+        """The first digits of the digest: equal weights have equal versions."""
+        return self.sha512[:VERSION_DIGITS]
+
+
+def load_checkpoint(assets_dir: Path, name: str) -> Checkpoint:
+    """Verify the assets folder and return the checkpoint of that name.
+
+    Raises:
+        IntegrityError: The folder does not agree with its checksums.
+        CheckpointError: The folder lacks the checkpoint, or its description cannot be used.
+    """
+    assets = read_verified(assets_dir)
+    for file in (f"{name}.pt", f"{name}.json"):
+        if file not in assets:
+            raise CheckpointError(f"{assets_dir / file}: not found; checkpoints there: {_names(assets)}")
+    state_dict = assets[f"{name}.pt"]
+    description = _parse_description(assets_dir / f"{name}.json", assets[f"{name}.json"])
+    return Checkpoint(name, description, state_dict, digest(state_dict))
+
+
+def _names(assets: dict[str, bytes]) -> str:
+    return ", ".join(sorted(file.removesuffix(".pt") for file in assets if file.endswith(".pt"))) or "none"
+
+
+def _parse_description(path: Path, data: bytes) -> Description:
+    try:
+        return Description.model_validate_json(data)
+    except ValidationError as exc:
+        faults = "; ".join(f"{'.'.join(map(str, error['loc'])) or 'file'}: {error['msg']}" for error in exc.errors())
+        raise CheckpointError(f"{path}: not a usable description: {faults}") from exc

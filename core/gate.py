@@ -1,0 +1,39 @@
+"""A bound on the pictures that one process reads at a time, so that overload is refused instead of suffered."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from core.errors import Overloaded
+
+SLOTS = 2
+"""Requests read at once by one process: one computes while the other decodes. More would only share the one CPU that a
+process is meant to have, and multiply the memory of large pictures."""
+
+
+class Gate:
+    """Lets a few requests through at a time and makes the others wait, but not for long."""
+
+    def __init__(self, max_wait_s: float, slots: int = SLOTS) -> None:
+        """Open the gate.
+
+        Args:
+            max_wait_s: Seconds that a request may wait for its turn.
+            slots: Requests let through at a time.
+        """
+        self._max_wait_s = max_wait_s
+        self._slots = threading.BoundedSemaphore(slots)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Hold one slot while the block runs.
+
+        Raises:
+            Overloaded: None became free in time.
+        """
+        if not self._slots.acquire(timeout=self._max_wait_s):
+            raise Overloaded(f"too many requests: none of them ended within {self._max_wait_s:g} s; try again shortly")
+        try:
+            yield
+        finally:
+            self._slots.release()

@@ -1,0 +1,118 @@
+"""The model wrapper: from pictures to calibrated predictions, in the three phases of the MAX template method."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.engine import Digits, Engine, Logits
+from core.errors import RequestError
+from core.image import CanonicalDigit, read_digit
+
+LONGEST_NAME = 80
+"""Characters of a client's file name that an error message repeats."""
+
+
+class Picture(NamedTuple):
+    """An encoded picture as it was sent; the name is the client's and may be empty."""
+
+    data: bytes
+    name: str = ""
+
+
+class Prediction(NamedTuple):
+    """A label id, 0 to 9, and its calibrated probability, 0 to 1."""
+
+    label_id: int
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read in one picture: predictions, most probable first, and the canonical digit that the network saw."""
+
+    predictions: tuple[Prediction, ...]
+    digit: CanonicalDigit
+
+
+class ModelWrapper:
+    """Reads pictures of digits with one engine; safe to share between threads."""
+
+    def __init__(self, engine: Engine, temperature: float, max_image_pixels: int) -> None:
+        """Take what the three phases need.
+
+        Args:
+            engine: Runs the network.
+            temperature: Divides the logits, fitted on validation data so that probabilities are calibrated.
+            max_image_pixels: Largest picture that is decoded, width times height.
+        """
+        self.engine = engine
+        self._temperature = temperature
+        self._max_image_pixels = max_image_pixels
+
+    def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
+        """Read pictures as one batch.
+
+        Args:
+            pictures: At least one.
+            top_k: Predictions for each, 1 to 10.
+
+        Returns:
+            One reading a picture, in their order.
+
+        Raises:
+            RequestError: Of the class of the first picture that cannot be read; the message names every such picture.
+        """
+        digits = self.pre_process(pictures)
+        logits = self.predict(np.stack([digit.pixels for digit in digits]))
+        predictions = self.post_process(logits, top_k)
+        return [Reading(*reading) for reading in zip(predictions, digits, strict=True)]
+
+    def pre_process(self, pictures: Sequence[Picture]) -> list[CanonicalDigit]:
+        """Turn pictures into canonical digits; raises as `read` does."""
+        digits: list[CanonicalDigit] = []
+        failures: list[tuple[str, RequestError]] = []
+        for position, picture in enumerate(pictures, start=1):
+            try:
+                digits.append(read_digit(picture.data, self._max_image_pixels))
+            except RequestError as exc:
+                failures.append((f"image {position}{_quoted(picture.name)}", exc))
+        if failures:
+            raise _joined(failures)
+        return digits
+
+    def predict(self, digits: Digits) -> Logits:
+        """Return the logits (N, 10) float32 of canonical digits (N, 28, 28) uint8."""
+        return self.engine.logits(digits)
+
+    def post_process(self, logits: Logits, top_k: int = 1) -> list[tuple[Prediction, ...]]:
+        """Return the `top_k` predictions for each row of logits (N, 10), most probable first."""
+        probabilities = softmax(logits, self._temperature)
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (N, top_k)
+        chosen = np.take_along_axis(probabilities, best, axis=1)
+        rows = zip(best.tolist(), chosen.tolist(), strict=True)
+        return [tuple(map(Prediction, label_ids, values)) for label_ids, values in rows]
+
+
+def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:
+    """Return the probabilities (N, 10) float64 of logits (N, 10), each row summing to 1.
+
+    The temperature is that of Guo et al., 2017, "On Calibration of Modern Neural Networks".
+    """
+    scaled = logits.astype(np.float64) / temperature
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _quoted(name: str) -> str:
+    """The client's file name for a message, cut to a bounded length and with odd characters escaped."""
+    return f" ({name[:LONGEST_NAME]!r})" if name else ""
+
+
+def _joined(failures: list[tuple[str, RequestError]]) -> RequestError:
+    """One error of the first failure's class that names them all."""
+    first = failures[0][1]
+    return type(first)("; ".join(f"{image}: {error}" for image, error in failures))

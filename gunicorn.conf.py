@@ -1,0 +1,66 @@
+"""How gunicorn serves in production, derived from the settings in `config.py`; gunicorn reads this file by its name.
+
+Reference: https://docs.gunicorn.org/en/stable/settings.html
+"""
+
+import json
+import os
+import socket
+import sys
+from http import HTTPStatus
+from pathlib import Path
+
+import gunicorn.util
+from gunicorn.arbiter import Arbiter
+
+from api.errors import error_body
+from api.logs import ACCESS_FORMAT, logging_config
+from config import load_settings
+from core.checkpoint import load_checkpoint
+from core.errors import StartError
+
+# Set before any worker imports NumPy or PyTorch: their threads times the workers would collapse throughput.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes a private file there
+
+try:
+    settings = load_settings()
+except StartError as exc:
+    sys.exit(f"the server cannot start: {exc}")
+
+wsgi_app = "app:create_worker_app()"
+bind = f"{settings.host}:{settings.port}"
+workers = settings.workers
+threads = settings.threads
+worker_class = "gthread"
+preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
+keepalive = 5
+graceful_timeout = 30
+timeout = 60
+worker_tmp_dir = str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None  # heartbeats never wait for a disk
+control_socket_disable = True  # nothing of ours uses it, and a read-only home has no room for it
+logconfig_dict = logging_config(settings.log_level, settings.log_format)
+access_log_format = ACCESS_FORMAT
+
+
+def on_starting(_server: Arbiter) -> None:
+    """Refuse to start on assets that cannot be served, once and before any worker."""
+    try:
+        load_checkpoint(settings.assets_dir, settings.model_name)
+    except StartError as exc:
+        sys.exit(f"the server cannot start: {exc}")
+
+
+def _write_json_error(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
+    """Answer a request that is no HTTP, which never reaches the application, in the shape of every other error."""
+    http_status = HTTPStatus(status_int)
+    body = json.dumps(error_body(http_status.name.lower(), mesg or http_status.phrase)).encode()
+    head = (
+        f"HTTP/1.1 {http_status.value} {http_status.phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    gunicorn.util.write_nonblock(sock, head.encode("latin-1") + body)
+
+
+gunicorn.util.write_error = _write_json_error  # gunicorn offers no setting for it, and its own answer is HTML

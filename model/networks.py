@@ -1,0 +1,111 @@
+"""The networks that can be trained and served.
+
+Every network takes normalised images (N, 1, 28, 28) float32 and returns logits (N, 10) float32. The names of its layers
+are the keys of its state dict, so a published checkpoint keeps loading only while they stay as they are. A new network
+is one class here and one line in `NETWORKS`; training, serving and the reports find it by that name.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.description import LABELS
+
+CLASSES = len(LABELS)
+
+
+class MyConvNet(nn.Module):
+    """The reference network of max-pytorch-mnist, 3,792 parameters; `mnist-classifier.pt` loads into it strictly.
+
+    Source: the published checkpoint's keys and shapes. Its images are normalised with mean 0.5 and standard deviation
+        0.5.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 2, kernel_size=5)
+        self.conv2 = nn.Conv2d(2, 6, kernel_size=5)
+        self.fc1 = nn.Linear(96, 32)
+        self.fc2 = nn.Linear(32, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = functional.max_pool2d(functional.relu(self.conv1(images)), 2)  # (N, 2, 12, 12)
+        features = functional.max_pool2d(functional.relu(self.conv2(features)), 2)  # (N, 6, 4, 4)
+        hidden = functional.relu(self.fc1(features.flatten(1)))  # (N, 32)
+        logits: Tensor = self.fc2(hidden)
+        return logits
+
+
+class KerasSimpleNet(nn.Module):
+    """The simple CNN of the Keras handwritten-digit tutorial: one convolution; published test error 1.19 %."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=3)
+        self.fc1 = nn.Linear(32 * 13 * 13, 128)
+        self.dropout = nn.Dropout(0.25)
+        self.fc2 = nn.Linear(128, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = functional.max_pool2d(functional.relu(self.conv1(images)), 2)  # (N, 32, 13, 13)
+        hidden = self.dropout(functional.relu(self.fc1(features.flatten(1))))  # (N, 128)
+        logits: Tensor = self.fc2(hidden)
+        return logits
+
+
+class KerasDeepNet(nn.Module):
+    """The deeper CNN of the Keras handwritten-digit tutorial: three convolutions; published test error 0.74 %."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(1, 32, kernel_size=3)
+        self.conv2 = nn.Conv2d(32, 32, kernel_size=3)
+        self.conv3 = nn.Conv2d(32, 32, kernel_size=3)
+        self.fc1 = nn.Linear(32 * 10 * 10, 128)
+        self.dropout = nn.Dropout(0.1)
+        self.fc2 = nn.Linear(128, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = functional.relu(self.conv2(functional.relu(self.conv1(images))))  # (N, 32, 24, 24)
+        features = functional.relu(self.conv3(functional.max_pool2d(features, 2)))  # (N, 32, 10, 10)
+        hidden = self.dropout(functional.relu(self.fc1(features.flatten(1))))  # (N, 128)
+        logits: Tensor = self.fc2(hidden)
+        return logits
+
+
+def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
+    """A 3x3 convolution that keeps the image's size, with batch normalisation and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False),
+        nn.BatchNorm2d(channels_out),
+        nn.ReLU(inplace=True),
+    )
+
+
+class DigitNet(nn.Module):
+    """The default network: six 3x3 convolutions in three stages, 72,666 parameters.
+
+    The layout is VGG's (Simonyan and Zisserman, 2014) with batch normalisation and global average pooling, sized so
+    that one image takes about 0.1 ms on one core.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage1 = nn.Sequential(_convolution(1, 16), _convolution(16, 16))
+        self.stage2 = nn.Sequential(_convolution(16, 32), _convolution(32, 32))
+        self.stage3 = nn.Sequential(_convolution(32, 64), _convolution(64, 64))
+        self.classifier = nn.Linear(64, CLASSES)
+
+    def forward(self, images: Tensor) -> Tensor:
+        features = functional.max_pool2d(self.stage1(images), 2)  # (N, 16, 14, 14)
+        features = functional.max_pool2d(self.stage2(features), 2)  # (N, 32, 7, 7)
+        pooled = torch.mean(self.stage3(features), dim=(2, 3))  # (N, 64)
+        logits: Tensor = self.classifier(pooled)
+        return logits
+
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    network.__name__: network for network in (DigitNet, MyConvNet, KerasSimpleNet, KerasDeepNet)
+}

@@ -1,0 +1,120 @@
+"""A live server: the one of the project, started as a user starts it, or the one that `SMOKE_URL` names."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from config import Settings
+
+ROOT = Path(__file__).parents[2]
+START_S = 60
+STOP_S = 40
+
+Serve = Callable[..., "contextlib.AbstractContextManager[Server]"]
+
+
+class Server:
+    """A server in a process of its own, and the log that it writes."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+        self.process = process
+        self.url = url
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            assert self.process.poll() is None, f"the server ended while starting:\n{self.log}"
+            with contextlib.suppress(requests.ConnectionError):
+                if requests.get(f"{self.url}/health/ready", timeout=5).ok:
+                    return
+            time.sleep(0.05)
+        pytest.fail(f"not ready within {START_S} s:\n{self.log}")
+
+    def stop(self) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(STOP_S)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(**settings: object) -> dict[str, str]:
+    """The environment of a server: this process's less its settings, and those given."""
+    names = {name.upper() for name in Settings.model_fields}
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    return inherited | {"HOST": "127.0.0.1"} | {name.upper(): str(value) for name, value in settings.items()}
+
+
+def start(log: Path, **settings: object) -> Server:
+    port = free_port()
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "app.py"],
+            cwd=ROOT,
+            env=environment(port=port, **settings),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return Server(process, f"http://127.0.0.1:{port}", log)
+
+
+@contextlib.contextmanager
+def serving(**settings: object) -> Iterator[Server]:
+    """A ready server with settings of its own, stopped at the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = start(Path(folder) / "log", **settings)
+        try:
+            server.wait_until_ready()
+            yield server
+        finally:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.stop()
+            server.process.kill()
+
+
+@pytest.fixture
+def serve() -> Serve:
+    return serving
+
+
+@pytest.fixture
+def refused(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
+    """Starts a server that must not come up; returns its exit status and the lines that it wrote."""
+
+    def run(**settings: object) -> tuple[int, list[str]]:
+        server = start(tmp_path / "log", **settings)
+        status = server.process.wait(START_S)
+        return status, server.log.splitlines()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def url() -> Iterator[str]:
+    """Address of a server with the default settings."""
+    named = os.environ.get("SMOKE_URL")
+    if named:
+        yield named.rstrip("/")
+        return
+    with serving() as server:
+        yield server.url

@@ -1,0 +1,125 @@
+from pathlib import Path
+
+import pytest
+
+import config
+from config import ConfigError, Settings, granted_cpus, load_settings
+
+README = Path(__file__).parents[1] / "README.md"
+
+CHANGED = {
+    "host": ("127.0.0.1", "127.0.0.1"),
+    "port": ("8080", 8080),
+    "workers": ("3", 3),
+    "threads": ("4", 4),
+    "engine": ("TORCH", "torch"),
+    "device": ("cpu", "cpu"),
+    "assets_dir": ("/data/assets", Path("/data/assets")),
+    "model_name": ("mnist-classifier", "mnist-classifier"),
+    "max_upload_bytes": ("1000", 1000),
+    "max_image_pixels": ("1000", 1000),
+    "max_images": ("2", 2),
+    "max_wait_s": ("0.5", 0.5),
+    "api_keys": ("a, b,,", ("a", "b")),
+    "cors_enable": ("true", True),
+    "cors_origins": ("https://a.example,https://b.example", ("https://a.example", "https://b.example")),
+    "log_level": ("Warning", "warning"),
+    "log_format": ("json", "json"),
+    "debug": ("1", True),
+}
+"""For every setting, a text that its environment variable may hold, and the value that it stands for."""
+
+BAD = [
+    ("PORT", "http", "integer"),
+    ("PORT", "0", "1"),
+    ("PORT", "65536", "65535"),
+    ("WORKERS", "0", "1"),
+    ("WORKERS", "two", "integer"),
+    ("THREADS", "-1", "1"),
+    ("ENGINE", "tensorflow", "'auto'"),
+    ("DEVICE", "tpu", "'cuda'"),
+    ("MODEL_NAME", "../secrets", "pattern"),
+    ("MAX_UPLOAD_BYTES", "10MB", "integer"),
+    ("MAX_IMAGE_PIXELS", "0", "1"),
+    ("MAX_IMAGES", "0", "1"),
+    ("MAX_WAIT_S", "nan", "finite"),
+    ("MAX_WAIT_S", "0", "greater than 0"),
+    ("CORS_ENABLE", "maybe", "boolean"),
+    ("LOG_LEVEL", "loud", "'debug'"),
+    ("LOG_FORMAT", "xml", "'json'"),
+    ("DEBUG", "2", "boolean"),
+]
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+
+
+def test_every_setting_is_tried() -> None:
+    assert set(CHANGED) == set(Settings.model_fields)
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text, value = CHANGED[name]
+    assert getattr(load_settings(), name) != value
+    monkeypatch.setenv(name.upper(), text)
+    assert getattr(load_settings(), name) == value
+
+
+def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "")
+    assert load_settings().port == 5000
+
+
+@pytest.mark.parametrize(("name", "text", "expected"), BAD)
+def test_bad_value_names_setting_value_and_what_was_expected(
+    name: str, text: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, text)
+    with pytest.raises(ConfigError) as caught:
+        load_settings()
+    message = str(caught.value)
+    assert message.startswith(f"{name}={text!r} is not usable: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("API_KEYS", "hush")
+    assert "hush" not in repr(load_settings())
+
+
+@pytest.mark.parametrize(
+    ("files", "cpus"),
+    [
+        ({}, 8),
+        ({"cpu.max": "max 100000"}, 8),
+        ({"cpu.max": "200000 100000"}, 2),
+        ({"cpu.max": "150000 100000"}, 1),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "1600000 100000"}, 8),
+        ({"cpu.max": "garbage"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000", "cpu/cpu.cfs_period_us": "100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 8),
+    ],
+)
+def test_granted_cpus(files: dict[str, str], cpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config.os, "sched_getaffinity", lambda _pid: set(range(8)))
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert granted_cpus(tmp_path) == cpus
+
+
+def test_workers_are_the_granted_cpus() -> None:
+    assert load_settings().workers == granted_cpus()
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_setting_is_documented(name: str) -> None:
+    field = Settings.model_fields[name]
+    (row,) = [line for line in README.read_text().splitlines() if line.startswith(f"| `{name.upper()}` ")]
+    assert str(field.description) in row

@@ -1,0 +1,89 @@
+"""Files of a training run: the checkpoint that an interrupted run goes on from, and the weights that a finished one leaves."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.integrity import CHECKSUMS_NAME, write_atomically, write_checksums
+from model.description import Description
+from training.errors import ResumeError
+
+
+class Checkpoint:
+    """An unfinished run's state on disk, replaced in one step after each epoch.
+
+    Its name holds a digest of the settings, so that a run goes on only from one that would have come to the same weights.
+    """
+
+    def __init__(self, folder: Path, name: str, settings: Mapping[str, object]) -> None:
+        fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+        self.path = folder / f"{name}-{fingerprint}.ckpt"
+
+    def save(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint.
+
+        Raises:
+            OSError: The folder cannot be written to.
+        """
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.path, _serialise(state))
+
+    def load(self) -> dict[str, Any] | None:
+        """Return the saved state, or None where there is none.
+
+        Raises:
+            ResumeError: The file is there and cannot be read.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as exc:  # a damaged archive raises one of a dozen types
+            raise ResumeError(
+                f"{self.path}: no checkpoint to go on from ({type(exc).__name__}): start with --no-resume"
+            ) from exc
+        return state
+
+    def remove(self) -> None:
+        """Delete the checkpoint: the run is over."""
+        self.path.unlink(missing_ok=True)
+
+
+def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description: Description) -> Path:
+    """Write `NAME.pt`, `NAME.json` and the list of checksums, each in one step.
+
+    A folder that is not there yet is made, with a list of its own in it.
+
+    Args:
+        folder: The assets folder.
+        name: Of both files, without extension.
+        weights: A plain state dict.
+        description: Of these weights.
+
+    Returns:
+        The path of the weights.
+
+    Raises:
+        OSError: The folder cannot be written to.
+        IntegrityError: The folder holds a file that cannot be listed.
+    """
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        (folder / CHECKSUMS_NAME).touch()
+    write_atomically(folder / f"{name}.pt", _serialise(weights))
+    write_atomically(folder / f"{name}.json", (description.model_dump_json(indent=2) + "\n").encode())
+    write_checksums(folder)
+    return folder / f"{name}.pt"
+
+
+def _serialise(state: object) -> bytes:
+    """Return what `torch.save` writes: the same bytes for the same values, as an archive in memory has no file name inside."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    return buffer.getvalue()

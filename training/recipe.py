@@ -1,0 +1,61 @@
+"""How each network is trained by default: the one place for these numbers."""
+
+import re
+from dataclasses import dataclass, field
+
+from model.description import MNIST_MEAN, MNIST_STD
+from training.augment import Augmentation
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the weights, the data and the machine aside.
+
+    Attributes:
+        architecture: A name in `model.networks.NETWORKS`.
+        mean: Subtracted from pixels scaled to 0..1; `std` divides what is left.
+        std: See `mean`.
+        epochs: Passes over the training digits.
+        batch_size: Digits a step.
+        lr: Highest learning rate of the one-cycle schedule.
+        weight_decay: Of AdamW.
+        label_smoothing: Share of the target spread over all classes, 0 to 1.
+        ema_decay: Of the running average of the weights, which is what is measured and kept.
+        seed: Of the weights, the order and the augmentation.
+        augmentation: Strengths of the random changes.
+        max_test_error_percent: Weights that misread a larger share of the test set are not kept.
+    """
+
+    architecture: str = "DigitNet"
+    mean: float = MNIST_MEAN
+    std: float = MNIST_STD
+    epochs: int = 10
+    batch_size: int = 128
+    lr: float = 4e-3
+    weight_decay: float = 0.01
+    label_smoothing: float = 0.0
+    ema_decay: float = 0.999
+    seed: int = 1
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    max_test_error_percent: float = 0.6
+
+
+GENTLE = Augmentation(degrees=8.0, scale=0.08, shift=0.08, shear=0.1)
+"""For networks too small to learn the strong changes and the digits as well."""
+
+RECIPES = {
+    recipe.architecture: recipe
+    for recipe in (
+        Recipe(),
+        # normalised as its published checkpoint is; nobody published its error, so the limit is ours
+        Recipe("MyConvNet", mean=0.5, std=0.5, lr=1e-2, augmentation=GENTLE, max_test_error_percent=2.0),
+        # the limits of the next two are their published errors
+        Recipe("KerasSimpleNet", lr=2e-3, augmentation=GENTLE, max_test_error_percent=1.19),
+        Recipe("KerasDeepNet", lr=2e-3, augmentation=GENTLE, max_test_error_percent=0.74),
+    )
+}
+
+
+def checkpoint_name(architecture: str) -> str:
+    """Return the default name of the files: `DigitNet` becomes `digit-net`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", architecture).lower()

@@ -1,0 +1,209 @@
+"""A whole training run: fit on the training digits, choose and calibrate on the validation digits, measure once, keep."""
+
+import logging
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from model.description import Description
+from training.calibrate import fit_temperature
+from training.checkpoint import Checkpoint, save_assets
+from training.data import SHA256, VALIDATION_IMAGES, Digits, load_test, load_training
+from training.errors import TargetMissed
+from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
+from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
+from training.recipe import Recipe
+
+DRY_RUN_STEPS = 3
+"""Batches an epoch in a dry run: enough to move the weights, the average and the schedule."""
+
+DRY_RUN_EPOCHS = 2
+
+SOURCE = "MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/"
+LICENSE = "Apache-2.0"
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to train, on what, and where the results go.
+
+    Attributes:
+        recipe: How.
+        machine: On what.
+        data_root: As `training.data.find_mnist` returns it.
+        output_dir: The assets folder.
+        work_dir: Where the checkpoint of an interrupted run lies.
+        name: Of the files, without extension.
+        resume: Whether to go on from a checkpoint of the same settings.
+        validation_images: Held back from training.
+        dry_run: A few batches through every step; the test set stays closed and nothing is kept.
+    """
+
+    recipe: Recipe
+    machine: Machine
+    data_root: Path
+    output_dir: Path
+    work_dir: Path
+    name: str
+    resume: bool = True
+    validation_images: int = VALIDATION_IMAGES
+    dry_run: bool = False
+
+
+@dataclass
+class Progress:
+    """How far a run has come, and the best weights on the way.
+
+    Attributes:
+        epoch: Epochs done.
+        best: Averaged weights of the best epoch so far.
+        best_score: Its validation errors, then its validation loss: less is better.
+        best_epoch: Its number, from 1.
+        history: Training loss, validation loss and validation errors of each epoch.
+    """
+
+    epoch: int = 0
+    best: dict[str, Tensor] = field(default_factory=dict)
+    best_score: tuple[int, float] = (2**31, float("inf"))
+    best_epoch: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+def train(job: Job) -> Description:
+    """Train, calibrate, measure and keep a network.
+
+    1. Fit it, keeping the averaged weights of the epoch with the fewest validation errors.
+    2. Fit the temperature on the validation digits.
+    3. Open the test set, once, and count.
+    4. Write weights, description and checksums, unless too many test digits are misread.
+
+    Returns:
+        The description that was written, with all figures.
+
+    Raises:
+        TargetMissed: Too many test digits are misread; nothing was written.
+        DataError: MNIST cannot be read.
+        TrainingError: The options do not fit the data.
+        OSError: The output cannot be written.
+    """
+    make_deterministic(job.machine)
+    training, validation = load_training(job.data_root, job.validation_images)
+    checkpoint = Checkpoint(job.work_dir, job.name, _settings(job))
+    progress = _fit(job, training, validation, checkpoint)
+    description = _describe(job, progress, len(training), validation)
+    _refuse_if_missed(job, description, checkpoint)
+    if not job.dry_run:
+        path = save_assets(job.output_dir, job.name, progress.best, description)
+        logger.info("wrote %s", path)
+    checkpoint.remove()
+    return description
+
+
+def make_deterministic(machine: Machine) -> None:
+    """Have torch give the same bytes in every run on the same kind of machine, or fail where it cannot.
+
+    cuBLAS also wants CUBLAS_WORKSPACE_CONFIG set before it starts; the command line does that.
+    """
+    torch.use_deterministic_algorithms(True)
+    torch.backends.cudnn.benchmark = False
+    torch.set_num_threads(machine.threads)
+
+
+def _fit(job: Job, training: Digits, validation: Digits, checkpoint: Checkpoint) -> Progress:
+    torch.manual_seed(job.recipe.seed)
+    steps = steps_per_epoch(training, job.recipe.batch_size, DRY_RUN_STEPS if job.dry_run else None)
+    learner = Learner(job.recipe, job.machine, steps)
+    progress = _resumed(job, learner, checkpoint)
+    while progress.epoch < job.recipe.epochs:
+        progress.epoch += 1
+        loss = learner.train_epoch(training, f"epoch {progress.epoch}/{job.recipe.epochs}")
+        _validate(learner, progress, validation, loss)
+        if not job.dry_run:
+            checkpoint.save({"learner": learner.state_dict(), "progress": asdict(progress)})
+    return progress
+
+
+def _resumed(job: Job, learner: Learner, checkpoint: Checkpoint) -> Progress:
+    state: dict[str, Any] | None = checkpoint.load() if job.resume and not job.dry_run else None
+    if state is None:
+        return Progress()
+    learner.load_state_dict(state["learner"])
+    logger.info("going on after epoch %d from %s", state["progress"]["epoch"], checkpoint.path)
+    return Progress(**state["progress"])
+
+
+def _validate(learner: Learner, progress: Progress, validation: Digits, loss: float) -> None:
+    """Measure the averaged weights and keep them where they are the best so far."""
+    recipe = learner.recipe
+    logits = predict_logits(learner.average.module, validation, recipe.mean, recipe.std, learner.machine.device)
+    errors, validation_loss = (
+        count_errors(logits, validation.labels),
+        negative_log_likelihood(logits, validation.labels),
+    )
+    progress.history.append({"loss": loss, "validation_loss": validation_loss, "validation_errors": errors})
+    if (errors, validation_loss) < tuple(progress.best_score):
+        progress.best, progress.best_score = kept_weights(learner), (errors, validation_loss)
+        progress.best_epoch = progress.epoch
+    counts = f"validation errors {errors} of {len(validation)}"
+    tqdm.write(f"epoch {progress.epoch}/{recipe.epochs}: loss {loss:.4f}, {counts}, loss {validation_loss:.4f}")
+
+
+def _describe(job: Job, progress: Progress, training_images: int, validation: Digits) -> Description:
+    """Calibrate on the validation digits, then open the test set for its one measurement."""
+    recipe, device = job.recipe, job.machine.device
+    network = network_from(recipe, progress.best, device)
+    validation_logits = predict_logits(network, validation, recipe.mean, recipe.std, device)
+    temperature = fit_temperature(validation_logits, validation.labels)
+    test = validation if job.dry_run else load_test(job.data_root)
+    logits = predict_logits(network, test, recipe.mean, recipe.std, device)
+    errors = count_errors(logits, test.labels)
+    calibration = expected_calibration_error(logits, test.labels, temperature)
+    return Description(
+        architecture=recipe.architecture,
+        mean=recipe.mean,
+        std=recipe.std,
+        temperature=temperature,
+        source=SOURCE,
+        license=LICENSE,
+        metrics={
+            "test_errors": errors,
+            "test_images": len(test),
+            "test_error_percent": round(100 * errors / len(test), 4),
+            "expected_calibration_error_percent": round(100 * calibration, 4),
+            "test_loss": round(negative_log_likelihood(logits, test.labels, temperature), 6),
+            "validation_errors": progress.best_score[0],
+            "validation_images": len(validation),
+            "training_images": training_images,
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "epochs": recipe.epochs,
+            "best_epoch": progress.best_epoch,
+            "batch_size": recipe.batch_size,
+            "seed": recipe.seed,
+            "threads": job.machine.threads,
+            "device": device.type,
+            "precision": "bfloat16" if job.machine.bfloat16 else "float32",
+            "torch": torch.__version__,
+        },
+    )
+
+
+def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint) -> None:
+    percent = float(description.metrics["test_error_percent"])
+    if job.dry_run or percent <= job.recipe.max_test_error_percent:
+        return
+    checkpoint.remove()
+    raise TargetMissed(
+        f"test error {percent:.2f} % is above --max-test-error {job.recipe.max_test_error_percent:g} %: nothing was written"
+    )
+
+
+def _settings(job: Job) -> dict[str, object]:
+    """Return all that decides the weights."""
+    machine = asdict(job.machine) | {"device": job.machine.device.type, "torch": torch.__version__}
+    return {"recipe": asdict(job.recipe), "machine": machine, "data": SHA256, "held_back": job.validation_images}
