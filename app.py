@@ -16,6 +16,7 @@ from api.application import create_application
 from api.logs import logging_config
 from api.service import Service
 from config import API_DESC, API_TITLE, API_VERSION, Settings, load_settings
+from core.canary import can_read
 from core.checkpoint import load_checkpoint
 from core.engine import load_engine
 from core.errors import StartError
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings()
     service = _load_service(settings)
+    can_read(service.wrapper)  # so that the first request finds decoders and network warm; a misread canary is logged
     _log_start(settings, service)
     return create_application(
         service,

@@ -45,6 +45,7 @@ def create_application(
         RESTX_MASK_SWAGGER=False,
         SWAGGER_UI_DOC_EXPANSION="list",
     )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base class does not
     attach_service(app, service)
     register_error_handlers(app)
     require_api_key(app, api_keys)

@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import strokes
-from core.ink import Contrast, Floats, Pixels, measure, noise_level
+from core.ink import Contrast, Floats, Pixels, measure
 
 cv2.setNumThreads(1)
 
@@ -22,15 +22,120 @@ MOST_WIDTH = 4.2
 def canonical(pixels: Pixels) -> tuple[Pixels, list[str]] | None:
     """The canonical digit and what was done; None for a blank picture."""
     done: list[str] = []
-    picture = search_view(pixels)
-    contrast = measure(picture)
-    ink = cv2.GaussianBlur(contrast.ink, (0, 0), 1.0)
-    mask = strokes.threshold(ink)
-    digit = find_digit(mask, ink, done)
-    if digit is None:
+    bare = strip_frames(pixels)
+    if bare.shape != pixels.shape:
+        done.append("frame_removed")
+    found = search(bare, done)
+    for _ in range(2):
+        if found is None or not is_sheet(found[0]):
+            break
+        inner = inside_sheet(bare, found[0])
+        again = search(inner, done)
+        if again is None:
+            break
+        bare, found = inner, again
+        done.append("background_removed")
+    if found is None:
         return None
+    pixels, found = zoom(bare, found, done)
+    digit, contrast = found
     fine = refine(pixels, digit, contrast)
     return place(normalise(fine)), done
+
+
+def strip_frames(pixels: Pixels) -> Pixels:
+    """Takes off frames around the picture: a border of one colour, inside of which everything along its edge has another."""
+    bare = pixels
+    for _ in range(4):
+        inner = inside_frame(bare)
+        if inner is None:
+            break
+        bare = inner
+    changed = bare.shape != pixels.shape
+    return bare if not changed or np.ptp(bare.astype(np.int16)) > 0.25 * np.ptp(pixels.astype(np.int16)) else pixels
+
+
+def inside_frame(pixels: Pixels) -> Pixels | None:
+    height, width = pixels.shape[:2]
+    if min(height, width) < 12:
+        return None
+    deep = pixels.reshape(height, width, -1)
+    ring = np.concatenate([deep[0], deep[-1], deep[:, 0], deep[:, -1]]).astype(np.int16)
+    colour = np.median(ring, axis=0).astype(np.int16)
+    if (np.abs(ring - colour).max(axis=1) > 24).mean() > 0.05:
+        return None
+    off = np.abs(deep.astype(np.int16) - colour).max(axis=2)
+    limit = 0.3 * float(off.max())
+    left, top, w, h = cv2.boundingRect((off > max(24.0, limit)).astype(np.uint8))
+    if min(w, h) < 8:
+        return None
+    differs = off[top : top + h, left : left + w] > limit
+    sides = (differs[1].mean(), differs[-2].mean(), differs[:, 1].mean(), differs[:, -2].mean())
+    if min(sides) < 0.9:
+        return None
+    return pixels[top + 1 : top + h - 1, left + 1 : left + w - 1]
+
+
+def is_sheet(digit) -> bool:
+    """Whether what was taken for ink is a sheet of paper on a desk, or the inside of a frame: large, solid, with four straight sides."""
+    outline = outline_of(digit)
+    hull = cv2.contourArea(cv2.convexHull(outline))
+    around = cv2.minAreaRect(outline)[1]
+    if hull < 0.25 * digit.size or hull < 0.85 * around[0] * around[1]:
+        return False
+    return bool(cv2.contourArea(outline) > 0.9 * hull and digit.sum() > 0.55 * hull)
+
+
+def outline_of(digit):
+    contours, _ = cv2.findContours(digit, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return max(contours, key=cv2.contourArea)
+
+
+def inside_sheet(pixels, digit):
+    """Cuts the sheet out; what is outside it is painted over with the sheet's colours nearby."""
+    hull = cv2.convexHull(outline_of(digit))
+    sheet = cv2.fillConvexPoly(np.zeros_like(digit), hull, 1)
+    sheet = cv2.erode(sheet, np.ones((9, 9), np.uint8), borderValue=1)
+    left, top, w, h = cv2.boundingRect(sheet)
+    sy, sx = pixels.shape[0] / digit.shape[0], pixels.shape[1] / digit.shape[1]
+    y0, y1, x0, x1 = round(top * sy), round((top + h) * sy), round(left * sx), round((left + w) * sx)
+    crop = pixels[y0:y1, x0:x1]
+    size = (crop.shape[1], crop.shape[0])
+    keep = sheet[top : top + h, left : left + w]
+    small = (max(8, 96 * w // max(w, h)), max(8, 96 * h // max(w, h)))
+    missing = 1 - cv2.resize(keep, small, interpolation=cv2.INTER_NEAREST)
+    missing = cv2.dilate(missing, np.ones((3, 3), np.uint8))
+    filled = cv2.inpaint(cv2.medianBlur(cv2.resize(crop, small, interpolation=cv2.INTER_AREA), 3), missing, 3, cv2.INPAINT_TELEA)
+    mask = cv2.resize(keep, size, interpolation=cv2.INTER_NEAREST)
+    mask = mask if crop.ndim == 2 else mask[..., None]
+    return np.where(mask > 0, crop, cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR))
+
+
+def search(pixels: Pixels, done: list[str]):
+    picture = search_view(pixels)
+    factor = max(1.0, max(picture.shape[:2]) / max(pixels.shape[:2]))
+    readings = measure(picture)
+    found = [(find_digit(c, factor, done), c) for c in readings]
+    if len(found) == 2 and found[1][0] is not None:
+        wide = stroke_width(found[1][0])
+        if found[0][0] is None or wide > 0.7 * 0.12 * min(picture.shape[:2]):
+            found = found[1:]
+    return found[0] if found[0][0] is not None else None
+
+
+def zoom(pixels: Pixels, found, done):
+    digit, _ = found
+    scale = max(digit.shape) / max(pixels.shape[:2])
+    left, top, w, h = cv2.boundingRect(digit)
+    longest = max(w, h)
+    if scale >= 1 or longest > 100:
+        return pixels, found
+    margin = 0.5 * longest + 4
+    x0, y0 = max(0, round((left - margin) / scale)), max(0, round((top - margin) / scale))
+    x1, y1 = round((left + w + margin) / scale), round((top + h + margin) / scale)
+    crop = np.ascontiguousarray(pixels[y0:y1, x0:x1])
+    closer = search(crop, done)
+    return (crop, closer) if closer is not None else (pixels, found)
 
 
 def search_view(pixels: Pixels) -> Floats:
@@ -46,15 +151,18 @@ def search_view(pixels: Pixels) -> Floats:
     return resized.reshape(size[1], size[0], -1).astype(np.float32)
 
 
-def find_digit(mask, ink, done):
+def find_digit(contrast, factor, done):
+    ink = cv2.GaussianBlur(contrast.ink, (0, 0), 1.0)
+    mask = strokes.threshold(ink)
+    sharp = 0 if contrast.flat else 0.05 / factor
     lines = strokes.find_lines(mask)
     if lines:
         cleaned = strokes.remove_lines(mask, lines)
-        digit = strokes.choose(cleaned, ink)
+        digit = strokes.choose(cleaned, ink, sharp)
         if digit is not None and not spans(digit, lines):
             done.append("lines_removed")
             return digit
-    return strokes.choose(mask, ink)
+    return strokes.choose(mask, ink, sharp)
 
 
 def spans(digit, lines) -> bool:

@@ -80,6 +80,15 @@ def has_mnist_form(raw: bytes, pixels: Pixels) -> bool:
     return max(raw) >= LEAST_PEAK and _is_centred(pixels.sum(axis=1)) and _is_centred(pixels.sum(axis=0))
 
 
+def _is_centred(sums: NDArray[np.uint64]) -> bool:
+    """Whether ink, summed by row or by column (28,), has its centre of mass near the middle."""
+    total = int(sums.sum())
+    return abs(int(_PLACES @ sums) - 14 * total) <= MAX_OFF_CENTRE * total
+
+
+_PLACES = np.arange(SIDE, dtype=np.uint64)
+
+
 def _convert(image: Image.Image) -> CanonicalDigit:
     """Any picture but one that passes as it is; OpenCV is imported here, as the first step of a slow path."""
     from core import canonical

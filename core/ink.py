@@ -17,8 +17,11 @@ Floats = NDArray[np.float32]
 PAPER_SIDE = 256
 """Longest side at which the light on the paper is estimated: it changes slowly, so detail would only cost time."""
 
-STROKE_SHARE = 0.3
-"""A dark feature narrower than this share of the picture's shorter side may be a stroke; a wider one is light or shadow."""
+STROKE_SHARE = 0.12
+"""A feature narrower than this share of the picture's shorter side may be a stroke; a wider one is most often light or shadow."""
+
+WIDE_STROKE_SHARE = 0.35
+"""The same for the widest strokes, of a broad marker that fills the picture."""
 
 FLAT_SPREAD = 0.06
 """Paper is flat where its border varies by less than this share of the strongest contrast in the picture."""
@@ -42,19 +45,27 @@ class Contrast:
     flat: bool
 
 
-def measure(picture: Floats) -> Contrast:
+def measure(picture: Floats) -> list[Contrast]:
     """Separates ink from paper.
 
     Args:
         picture: (H, W, C) float32, 0 to 255, C of 1 (grey) or 3 (RGB).
+
+    Returns:
+        One reading where the paper is flat; where it is not, one for strokes of usual and one for strokes of great width.
     """
     paper = flat_paper(picture)
     if paper is not None:
-        return _measure_flat(picture, paper)
+        return [_measure_flat(picture, paper)]
     dark = has_dark_ink(picture)
     light = picture if dark else 255 - picture
-    channels = np.clip(1 - light / np.maximum(paper_light(light), 64), 0, 1)  # 64: no wonders in deep shadow
-    return Contrast(along_ink(channels), dark, flat=False)
+    return [Contrast(_fall(light, share), dark, flat=False) for share in (STROKE_SHARE, WIDE_STROKE_SHARE)]
+
+
+def _fall(light: Floats, share: float) -> Floats:
+    """How far the light falls below the paper's, as a share of the paper's; (H, W)."""
+    paper = np.maximum(paper_light(light, share), 64)  # 64: no wonders in deep shadow
+    return along_ink(np.clip(1 - light / paper, 0, 1))
 
 
 def _measure_flat(picture: Floats, paper: Floats) -> Contrast:
@@ -68,14 +79,44 @@ def _measure_flat(picture: Floats, paper: Floats) -> Contrast:
 def flat_paper(picture: Floats) -> Floats | None:
     """The paper's colour (C,), or None where the border of the picture varies too much for one.
 
-    The border is cut into 16 pieces. Their medians do not see noise, nor a stroke that touches the edge; up to a quarter of the pieces
-    may be all ink.
+    Either of two signs will do. The medians of 16 pieces of the border agree, but for a quarter of them: they see neither noise nor a
+    stroke that touches the edge. Or the border has a colour of its own and hardly anything between it and the ink: a clean picture,
+    cropped tightly.
     """
-    pieces = np.stack([np.median(piece, axis=0) for piece in _border_pieces(picture)])  # (16, C)
-    paper = np.median(pieces, axis=0).astype(np.float32)
-    off = np.sort(np.abs(pieces - paper).max(axis=1))[:-4]
-    contrast = float(np.abs(cv2.blur(picture, (3, 3)).reshape(picture.shape) - paper).max())
-    return paper if off[-1] <= max(2.0, FLAT_SPREAD * contrast) else None
+    smooth = cv2.blur(picture, (3, 3)).reshape(picture.shape)
+    pieces = _border_pieces(smooth)
+    medians = np.stack([np.median(piece, axis=0) for piece in pieces])  # (16, C)
+    paper = np.median(medians, axis=0).astype(np.float32)
+    tolerance = max(2.0, FLAT_SPREAD * float(np.abs(smooth - paper).max()))
+    if np.sort(np.abs(medians - paper).max(axis=1))[-5] <= tolerance and _between(smooth, paper)[0] <= 0.3:
+        return paper
+    border = np.concatenate(pieces)
+    paper = _commonest(border)
+    off = np.abs(border - paper).max(axis=1)
+    contrast = float(np.abs(smooth - paper).max())
+    tolerance = max(2.0, FLAT_SPREAD * contrast)
+    between = (off > tolerance) & (off < 0.4 * contrast)
+    if (off <= tolerance).mean() < 0.35 or between.mean() > 0.25:
+        return None
+    shaded, inked = _between(smooth, paper)
+    return paper if shaded <= 1.5 * inked else None
+
+
+def _between(picture: Floats, paper: Floats) -> tuple[float, float]:
+    """The shares of a picture's pixels that are neither paper nor ink (shading, noise, soft edges), and that are ink."""
+    off = np.abs(picture - paper).max(axis=2)
+    contrast = float(off.max())
+    inked = float((off >= 0.4 * contrast).mean())
+    return float((off > max(2.0, FLAT_SPREAD * contrast)).mean()) - inked, inked
+
+
+def _commonest(colours: Floats) -> Floats:
+    """The middle of the densest third of the colours (N, C), by their mean channel."""
+    grey = colours.mean(axis=1)
+    order = np.argsort(grey)
+    third = max(1, len(grey) // 3)
+    start = int(np.argmin(grey[order[third - 1 :]] - grey[order[: len(grey) - third + 1]]))
+    return np.median(colours[order[start : start + third]], axis=0).astype(np.float32)
 
 
 def _border_pieces(picture: Floats) -> list[Floats]:
@@ -99,7 +140,8 @@ def has_dark_ink(picture: Floats) -> bool:
         kernel = _square(share * side)
         closed = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel).astype(np.float32)
         opened = cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel).astype(np.float32)
-        balance += float((closed**2).sum() - (opened**2).sum())
+        dark, light = float((closed**4).sum()), float((opened**4).sum())
+        balance += (dark - light) / (dark + light + 1)
     return balance >= 0
 
 
@@ -117,11 +159,11 @@ def _reduced(picture: Floats) -> Floats:
     return cv2.resize(picture, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], channels).astype(np.float32)
 
 
-def paper_light(picture: Floats) -> Floats:
+def paper_light(picture: Floats, share: float) -> Floats:
     """The light that the paper would send back everywhere without its dark ink; (H, W, C), as `picture`."""
     height, width, channels = picture.shape
     small = cv2.medianBlur(_reduced(picture).astype(np.uint8), 5)
-    kernel = _square(STROKE_SHARE * min(small.shape[:2]))
+    kernel = _square(share * min(small.shape[:2]))
     closed = cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel).astype(np.float32)
     smooth = cv2.GaussianBlur(closed, (0, 0), 2)
     return cv2.resize(smooth, (width, height), interpolation=cv2.INTER_LINEAR).reshape(height, width, channels)
@@ -144,8 +186,7 @@ def along_ink(channels: Floats) -> Floats:
     return (channels @ direction.astype(np.float32)).astype(np.float32)
 
 
-def noise_level(ink: Floats) -> tuple[float, float]:
-    """The paper's own contrast and its spread (a standard deviation), from the median and the spread of all pixels around it."""
-    middle = float(np.median(ink))
-    spread = 1.4826 * float(np.median(np.abs(ink - middle)))
-    return middle, spread
+def noise_level(ink: Floats) -> float:
+    """The standard deviation of what is finer than strokes, from the median of its size: strokes are few and do not count."""
+    fine = ink - cv2.GaussianBlur(ink, (0, 0), 3)
+    return 1.4826 * float(np.median(np.abs(fine)))

@@ -1,7 +1,7 @@
 """The assets folder and `sha512sums.txt`: the bytes that are hashed are the bytes that are used.
 
-The list has the form that GNU coreutils writes, so `sha512sum -c sha512sums.txt` agrees with this module. It lies in the
-assets folder itself (how a custom folder brings its own) or else beside it, with names relative to where it lies.
+The list has the form that GNU coreutils writes, so `sha512sum -c sha512sums.txt` agrees with this module. It lies in
+the assets folder itself (how a custom folder brings its own) or else beside it, with names relative to where it lies.
 """
 
 import hashlib
@@ -39,8 +39,8 @@ def read_verified(assets_dir: Path) -> dict[str, bytes]:
         The bytes of each file by its name relative to `assets_dir`, with `/` between folders, in the order of names.
 
     Raises:
-        IntegrityError: The folder or the list is missing or malformed, or a file is missing, extra, changed or unreadable.
-            The message is one line that names the file and what to do.
+        IntegrityError: The folder or the list is missing or malformed, or a file is missing, extra, changed or
+            unreadable. The message is one line that names the file and what to do.
     """
     checksums = _checksums_path(assets_dir)
     expected = _parse(checksums, assets_dir)
@@ -52,7 +52,8 @@ def write_checksums(assets_dir: Path) -> Path:
     """Write the list of the assets folder anew: sorted, replaced in one step, the same bytes when nothing changed.
 
     Args:
-        assets_dir: The folder whose files are listed; the list goes into it where it holds one already, else beside it.
+        assets_dir: The folder whose files are listed. The list goes into it where it holds one already, or where the
+            one beside it is another folder's; else beside it.
 
     Returns:
         The path of the list.
@@ -61,6 +62,8 @@ def write_checksums(assets_dir: Path) -> Path:
         IntegrityError: The folder is missing or empty, or a file in it is unreadable or has a name no list can hold.
     """
     checksums = _checksums_path(assets_dir)
+    if _lists_others(checksums, assets_dir):
+        checksums = assets_dir / CHECKSUMS_NAME
     lines = [_line(assets_dir, name, checksums) for name in sorted(_present(assets_dir))]
     if not lines:
         raise IntegrityError(f"{assets_dir}: holds no file to list: put the weights and their description there")
@@ -107,10 +110,24 @@ def _checksums_path(assets_dir: Path) -> Path:
         raise IntegrityError(f"{assets_dir}: cannot be read ({exc.strerror}): check its permissions") from exc
 
 
+def _lists_others(checksums: Path, assets_dir: Path) -> bool:
+    """Whether a list beside the folder names files outside it; overwriting it would lose them."""
+    if checksums.parent == assets_dir:
+        return False
+    try:
+        matches = [LINE.fullmatch(line) for line in _read_list(checksums)]
+    except IntegrityError:  # missing or damaged: writing it anew is the remedy
+        return False
+    return any(match and PurePosixPath(match[2]).parts[:1] != (assets_dir.absolute().name,) for match in matches)
+
+
 def _parse(checksums: Path, assets_dir: Path) -> dict[str, str]:
     """Return the expected digest by name relative to the assets folder."""
     expected: dict[str, str] = {}
-    for number, line in enumerate(_read_list(checksums), start=1):
+    lines = _read_list(checksums)
+    if lines == [""]:
+        raise IntegrityError(f"{checksums}: lists no file: run `make checksums`")
+    for number, line in enumerate(lines, start=1):
         where = f"{checksums}, line {number}"
         name, hexdigest = _parse_line(line, where, "" if checksums.parent == assets_dir else assets_dir.absolute().name)
         if name in expected:
@@ -131,8 +148,6 @@ def _read_list(checksums: Path) -> list[str]:
         raise IntegrityError(
             f"{checksums}: larger than {MAX_LIST_BYTES} bytes, so no list of checksums: run `make checksums`"
         )
-    if not data:
-        raise IntegrityError(f"{checksums}: lists no file: run `make checksums`")
     try:
         return data.decode().removesuffix("\n").split("\n")  # splitlines would also split at U+2028 and its like
     except UnicodeDecodeError as exc:
@@ -140,7 +155,7 @@ def _read_list(checksums: Path) -> list[str]:
 
 
 def _parse_line(line: str, where: str, prefix: str) -> tuple[str, str]:
-    """Return name and digest of one line, the name without `prefix`, the assets folder's name in a list beside it, else ""."""
+    """Return name and digest of one line, the name without `prefix`: the assets folder's name in a list beside it."""
     match = LINE.fullmatch(line)
     if match is None:
         raise IntegrityError(
@@ -185,9 +200,8 @@ def _refuse_extras(assets_dir: Path, listed: Container[str], checksums: Path) ->
 def _read_one(assets_dir: Path, name: str, expected: str, checksums: Path) -> bytes:
     data = _read(assets_dir, name)
     if digest(data) != expected:
-        raise IntegrityError(
-            f"{assets_dir / name}: its SHA-512 differs from {checksums}: restore it, or run `make checksums` if you changed it"
-        )
+        what_to_do = "restore it, or run `make checksums` if you changed it"
+        raise IntegrityError(f"{assets_dir / name}: its SHA-512 differs from {checksums}: {what_to_do}")
     return data
 
 

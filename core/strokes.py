@@ -20,6 +20,12 @@ SPECK_SHARE = 0.03
 NEAR = 0.3
 """A piece is part of the digit if the gap to it is at most this share of the digit's height or width."""
 
+LINE_SHARE = 0.015
+"""A ruled line is at most this share of the picture's longer side thick; a stroke that crosses the whole picture is thicker."""
+
+MOST_PIECES = 64
+"""Only the largest pieces are looked at: the digit is among them, and the time is bounded."""
+
 Mask = NDArray[np.uint8]
 
 
@@ -44,13 +50,12 @@ def pieces_of(mask: Mask) -> Pieces:
 
 def threshold(ink: Floats) -> Mask:
     """Marks ink: above the noise, and within every piece above a share of that piece's own strongest contrast."""
-    middle, spread = noise_level(ink)
-    least = middle + max(LEAST_CONTRAST, NOISE_FACTOR * spread)
+    least = max(LEAST_CONTRAST, NOISE_FACTOR * noise_level(ink))
     pieces = pieces_of((ink > least).astype(np.uint8))
     strongest = np.zeros(pieces.count, np.float32)
     np.maximum.at(strongest, pieces.labels.ravel(), ink.ravel())
     strongest[0] = np.inf
-    return (ink > np.maximum(least, middle + CORE_SHARE * (strongest[pieces.labels] - middle))).astype(np.uint8)
+    return (ink > np.maximum(least, CORE_SHARE * strongest[pieces.labels])).astype(np.uint8)
 
 
 def find_lines(mask: Mask) -> list[tuple[int, int, int, int]]:
@@ -60,8 +65,9 @@ def find_lines(mask: Mask) -> list[tuple[int, int, int, int]]:
     if found is None:
         return []
     thick = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    lines = (_chord(float(rho), float(theta), width, height) for rho, theta in found[:300, 0, :2])
-    return [line for line in lines if line is not None and _coverage(thick, line) > 0.85]
+    chords = (_chord(float(rho), float(theta), width, height) for rho, theta in found[:300, 0, :2])
+    lines = [line for line in chords if line is not None and _coverage(thick, line) > 0.85]
+    return [line for line in lines if _thickness(mask, line) <= max(2, LINE_SHARE * max(mask.shape))]
 
 
 def _chord(rho: float, theta: float, width: int, height: int) -> tuple[int, int, int, int] | None:
@@ -91,7 +97,7 @@ def remove_lines(mask: Mask, lines: list[tuple[int, int, int, int]]) -> Mask:
     cleaned = mask.copy()
     for line in lines:
         upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
-        thickness = _thickness(mask, line, upright)
+        thickness = _thickness(mask, line)
         band = np.zeros_like(mask)
         cv2.line(band, line[:2], line[2:], 1, thickness + 4)
         reach = thickness + 4
@@ -101,9 +107,10 @@ def remove_lines(mask: Mask, lines: list[tuple[int, int, int, int]]) -> Mask:
     return cleaned
 
 
-def _thickness(mask: Mask, line: tuple[int, int, int, int], upright: bool) -> int:
+def _thickness(mask: Mask, line: tuple[int, int, int, int]) -> int:
     """The median length of the runs of ink across a line."""
     half = 12
+    upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
     count = max(abs(line[2] - line[0]), abs(line[3] - line[1])) + 1
     columns = np.linspace(line[0], line[2], count).round().astype(int)
     rows = np.linspace(line[1], line[3], count).round().astype(int)
@@ -113,29 +120,40 @@ def _thickness(mask: Mask, line: tuple[int, int, int, int], upright: bool) -> in
     return max(1, int(np.median(across.sum(axis=0))))
 
 
-def choose(mask: Mask, ink: Floats) -> Mask | None:
+def choose(mask: Mask, ink: Floats, sharp: float = 0.0) -> Mask | None:
     """Marks the pieces of the digit only; None where no piece can be a digit's."""
     pieces = pieces_of(mask)
-    scores = np.array([score(pieces, label, ink) for label in range(1, pieces.count)])
-    if not scores.size or scores.max() <= 0:
+    scores = np.zeros(pieces.count)
+    for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES]:
+        scores[label] = score(pieces, int(label), ink, sharp) if label else 0.0
+    if scores.max() <= 0:
         return None
-    main = int(scores.argmax()) + 1
-    chosen = gather(pieces, main, scores)
-    return np.isin(pieces.labels, chosen).astype(np.uint8)
+    chosen = np.zeros(pieces.count, np.uint8)
+    chosen[gather(pieces, int(scores.argmax()), scores)] = 1
+    return chosen[pieces.labels]
 
 
-def score(pieces: Pieces, label: int, ink: Floats) -> float:
+def score(pieces: Pieces, label: int, ink: Floats, sharp: float) -> float:
     """How likely a piece is the digit or its largest part: much ink, strong, central, not along the border, not a frame."""
     left, top, width, height, area = (int(value) for value in pieces.stats[label])
     rows, columns = ink.shape
-    if area < 12 or max(width, height) < 0.02 * max(rows, columns):
+    if area < 12 or max(width, height) < 0.012 * max(rows, columns):
         return 0.0
     box = (slice(top, top + height), slice(left, left + width))
     inside = pieces.labels[box] == label
     strength = float(ink[box][inside].mean())
+    if sharp and sharpness(ink[box], inside) < sharp:
+        return 0.0
     off = max(abs((left + width / 2) / columns - 0.5), abs((top + height / 2) / rows - 0.5))  # 0 to 0.5
     weight = area**0.5 * max(width, height) ** 0.5 * strength * (1 - off)
-    return weight * (0.1 if hugs_border(inside, left, top, ink.shape) else 1.0) * (0.1 if is_frame(pieces, label) else 1.0)
+    return weight * (0.02 if hugs_border(inside, left, top, ink.shape) else 1.0) * (0.02 if is_frame(pieces, label) else 1.0)
+
+
+def sharpness(ink: Floats, inside: NDArray[np.bool_]) -> float:
+    """How fast contrast falls at the edge of a piece: the mean slope there, per pixel, as a share of its strongest contrast."""
+    edge = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
+    slope = np.hypot(cv2.Sobel(ink, cv2.CV_32F, 1, 0), cv2.Sobel(ink, cv2.CV_32F, 0, 1))[edge] / 8
+    return float(slope.mean() / ink[inside].max()) if slope.size else 0.0
 
 
 def hugs_border(inside: NDArray[np.bool_], left: int, top: int, shape: tuple[int, ...]) -> bool:
@@ -170,9 +188,9 @@ def is_frame(pieces: Pieces, label: int) -> bool:
 def gather(pieces: Pieces, main: int, scores: NDArray[np.float64]) -> list[int]:
     """The labels of the digit: the main piece and, growing outward, pieces of some size that lie near it."""
     chosen, box = [main], _corners(pieces.stats[main])
-    rest = [i for i in range(1, pieces.count) if i != main and scores[i - 1] > 0]
+    rest = [i for i in range(1, pieces.count) if i != main and scores[i] > 0]
     rest = [i for i in rest if pieces.stats[i, 4] >= SPECK_SHARE * pieces.stats[main, 4]]
-    rest = [i for i in rest if scores[i - 1] >= 0.05 * scores[main - 1]]
+    rest = [i for i in rest if scores[i] >= 0.06 * scores[main]]
     grown = True
     while grown:
         near = [i for i in rest if i not in chosen and _gap(box, _corners(pieces.stats[i])) <= NEAR * (box[2:] - box[:2]).max()]

@@ -1,8 +1,9 @@
 """The shapes of the ten digits as pen strokes, before a hand is put to them.
 
-Drawn up for this project; no font and no person's handwriting was traced. Each digit has a few ways of writing it, each way is one or
-more strokes, and each stroke lists the points that a pen passes through, in the order of writing, as `x,y` in percent of the digit's
-height with y pointing down. A point ending in `!` is a corner; the curve is smooth through all others.
+Drawn up for this project; no font and no person's handwriting was traced. Each digit has a few ways of writing it,
+each way is one or more strokes, and each stroke lists the points that a pen passes through, in the order of writing, as
+`x,y` in percent of the digit's height with y pointing down. A point ending in `!` is a corner; the curve is smooth
+through all others.
 """
 
 import numpy as np

@@ -6,9 +6,10 @@
     ink = draw_digit(7, rng, height=200)  # any size, for a picture of one's own
     digit = to_mnist_form(ink)  # 28x28, as MNIST has it
 
-A digit is made in four steps: 1. a way of writing is taken from `glyphs`; 2. its points are displaced as a hand misses them; 3. the pen
-runs a centripetal Catmull-Rom curve (Catmull and Rom, 1974) through them, cutting corners and trembling, with a width that follows
-pressure; 4. discs of that width are stamped along the path at `SUPERSAMPLE` times the size and averaged down.
+A digit is made in four steps: 1. a way of writing is taken from `glyphs`; 2. its points are displaced as a hand misses
+them; 3. the pen runs a centripetal Catmull-Rom curve (Catmull and Rom, 1974) through them, cutting corners and
+trembling, with a width that follows pressure; 4. discs of that width are stamped along the path at `SUPERSAMPLE` times
+the size and averaged down.
 """
 
 from dataclasses import dataclass
@@ -157,18 +158,25 @@ def _offset(small: NDArray[np.float64], axis: int) -> int:
 
 
 def _place(stroke: Stroke, rng: np.random.Generator, hand: Hand, bend: NDArray[np.float64]) -> list[Curve]:
-    """Where the hand puts a stroke's points: each one missed a little, then the whole bent, slanted, stretched and turned."""
+    """Where the hand puts a stroke's points: each missed a little, then all bent, slanted, stretched and turned."""
     turn = np.array([[np.cos(hand.rotation), -np.sin(hand.rotation)], [np.sin(hand.rotation), np.cos(hand.rotation)]])
     shear = np.array([[hand.stretch, -hand.slant], [0.0, 1.0]])
     placed: list[Curve] = []
     for curve in stroke:
-        points = curve + rng.normal(0.0, hand.wobble, size=curve.shape)
+        points = curve + _misses(len(curve), rng, hand.wobble)
         points += np.sin(np.pi * curve[:, ::-1] * 1.5) * bend[0] + np.sin(np.pi * curve) * bend[1]
         points = (points - [0.3, 0.5]) @ (turn @ shear).T
         if placed:
             points[0] = placed[-1][-1]
         placed.append(points)
     return placed
+
+
+def _misses(count: int, rng: np.random.Generator, wobble: float) -> NDArray[np.float64]:
+    """By how much a hand misses points in a row (count, 2): neighbours alike, or the curve would have dents."""
+    apart = rng.normal(0.0, wobble, size=(count + 2, 2))
+    misses: NDArray[np.float64] = (apart[:-2] + 2 * apart[1:-1] + apart[2:]) / np.sqrt(6.0)
+    return misses
 
 
 def _run_pen(curves: list[Curve], rng: np.random.Generator, hand: Hand) -> Path:
@@ -192,11 +200,12 @@ def _radii(even: NDArray[np.float64], rng: np.random.Generator, hand: Hand) -> N
     drift *= hand.pressure / max(float(np.abs(drift).max()), 1e-9)
     onset, release = even / hand.width, (even[-1] - even) / hand.width
     ease = 1 - hand.pressure * (0.6 * np.exp(-onset) + 1.4 * np.exp(-release / 1.5))
-    return np.maximum(hand.width / 2 * (1 + drift) * ease, hand.width / 6)
+    radii: NDArray[np.float64] = np.maximum(hand.width / 2 * (1 + drift) * ease, hand.width / 6)
+    return radii
 
 
 def _catmull_rom(points: Curve) -> Curve:
-    """A centripetal Catmull-Rom curve through (K, 2) points, K at least 2: no loops or overshoot between uneven points."""
+    """A centripetal Catmull-Rom curve through (K, 2) points, K at least 2; it does not overshoot uneven points."""
     chords = np.sqrt(np.hypot(*np.diff(points, axis=0).T))
     knots = np.concatenate([[0.0], np.cumsum(np.maximum(chords, 1e-6))])
     slopes = np.gradient(points, knots, axis=0, edge_order=2 if len(points) > 2 else 1)
@@ -206,11 +215,12 @@ def _catmull_rom(points: Curve) -> Curve:
     t = (at - knots[left])[:, None] / span
     start, end = points[left], points[left + 1]
     hermite = (2 * t**3 - 3 * t**2 + 1) * start + (3 * t**2 - 2 * t**3) * end
-    return hermite + span * ((t**3 - 2 * t**2 + t) * slopes[left] + (t**3 - t**2) * slopes[left + 1])
+    curve: Curve = hermite + span * ((t**3 - 2 * t**2 + t) * slopes[left] + (t**3 - t**2) * slopes[left + 1])
+    return curve
 
 
 def _smooth(values: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
-    """Gaussian smoothing of (N,) values, `sigma` in steps; the ends are continued point-symmetrically, so they stay put."""
+    """Gaussian smoothing of (N,) values, `sigma` in steps; the ends are continued by point reflection and stay put."""
     reach = min(int(3 * sigma) + 1, values.size - 1)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / max(sigma, 1e-6)) ** 2)
     padded = np.pad(values, reach, mode="reflect", reflect_type="odd")

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +20,9 @@ from core.integrity import write_checksums
 from core.model import ModelWrapper
 from model.networks import NETWORKS
 from tests.hand_set import BandNet
+from training import data
 
+ROOT = Path(__file__).parents[1]
 MAX_PIXELS = 1_000_000
 DESCRIPTION = {"architecture": "BandNet", "mean": 0.0, "std": 1.0, "name": "Bands", "metrics": {"test_errors": 3}}
 
@@ -81,3 +84,13 @@ def app(make_app: AppFactory) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    """A root with the real MNIST where this machine has one; nothing is downloaded for a test."""
+    given = os.environ.get("MNIST_DIR")
+    for root in [Path(given)] if given else [data.cache_dir(), ROOT / data.SHARED_DIR]:
+        if (root / data.RAW).is_dir():
+            return data.verify(root)
+    pytest.skip("NOT RUN: needs MNIST; `make data` fetches it, or set MNIST_DIR")

@@ -32,7 +32,7 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 with one line that says why, 2 for a wrong option, 130 when interrupted."""
+    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 when interrupted."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
@@ -47,8 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _find_data(options: argparse.Namespace) -> Path:
+    environment = os.environ.get("MNIST_DIR")
+    given = options.data if "data" in options else environment
+    return find_mnist(Path(given) if given else None)
+
+
 def _data(options: argparse.Namespace) -> None:
-    print(f"MNIST is complete in {find_mnist(options.data)}")
+    print(f"MNIST is complete in {_find_data(options)}")
 
 
 def _checksums(options: argparse.Namespace) -> None:
@@ -61,10 +67,10 @@ def _train(options: argparse.Namespace) -> None:
         Job(
             recipe=recipe,
             machine=_machine(options),
-            data_root=find_mnist(options.data),
+            data_root=_find_data(options),
             output_dir=options.output,
             work_dir=options.work,
-            name=options.name or checkpoint_name(recipe.architecture),
+            name=options.name if "name" in options else checkpoint_name(recipe.architecture),
             resume=options.resume,
             validation_images=options.validation_images,
             dry_run=options.dry_run,
@@ -78,16 +84,15 @@ def _report(description: Description, dry_run: bool) -> None:
     if dry_run:
         print("dry run: every step works, nothing was written")
         return
-    print(
-        f"misread {figures['test_errors']} of {figures['test_images']} test digits ({figures['test_error_percent']} %), "
-        f"expected calibration error {figures['expected_calibration_error_percent']} % at temperature {description.temperature}"
-    )
+    counts = f"{figures['test_errors']} of {figures['test_images']} test digits ({figures['test_error_percent']} %)"
+    calibration = f"{figures['expected_calibration_error_percent']} % at temperature {description.temperature}"
+    print(f"misread {counts}, expected calibration error {calibration}")
 
 
 def _recipe(options: argparse.Namespace) -> Recipe:
     """Return the architecture's recipe with what the command line says otherwise."""
     names = ("epochs", "batch_size", "lr", "seed", "max_test_error_percent")
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in names if name in options}
     recipe = replace(RECIPES[options.architecture], **given)
     return replace(recipe, epochs=DRY_RUN_EPOCHS) if options.dry_run else recipe
 
@@ -103,7 +108,7 @@ def _machine(options: argparse.Namespace) -> Machine:
 def _has_bfloat16(cuda: bool) -> bool:
     """Whether bfloat16 is computed in hardware; elsewhere it is slower than float32."""
     if cuda:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
@@ -135,13 +140,12 @@ def _assets_option(parser: argparse.ArgumentParser) -> None:
 
 
 def _data_option(parser: argparse.ArgumentParser) -> None:
-    environment = os.environ.get("MNIST_DIR")
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(environment) if environment else None,
+        default=argparse.SUPPRESS,
         metavar="DIR",
-        help="folder that holds MNIST/raw, also MNIST_DIR (None: the cache, ../shared/mnist, or a download)",
+        help="folder that holds MNIST/raw (default: MNIST_DIR, else the cache, ../shared/mnist or a download)",
     )
 
 
@@ -153,12 +157,22 @@ def _train_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _recipe_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("recipe", "None stands for the architecture's own default, in training/recipe.py")
+    group = parser.add_argument_group("recipe", "defaults that depend on the architecture: training/recipe.py")
     group.add_argument("--architecture", choices=sorted(NETWORKS), default="DigitNet", help="network to train")
-    group.add_argument("--epochs", type=_whole, metavar="N", help="passes over the training images")
-    group.add_argument("--batch-size", type=_whole, metavar="N", help="images a step")
-    group.add_argument("--lr", type=_positive, metavar="X", help="highest learning rate of the one-cycle schedule")
-    group.add_argument("--seed", type=int, metavar="N", help="of weights, order and augmentation")
+    group.add_argument(
+        "--epochs", type=_whole, default=argparse.SUPPRESS, metavar="N", help="passes over the training images"
+    )
+    group.add_argument("--batch-size", type=_whole, default=argparse.SUPPRESS, metavar="N", help="images a step")
+    group.add_argument(
+        "--lr",
+        type=_positive,
+        default=argparse.SUPPRESS,
+        metavar="X",
+        help="highest learning rate of the one-cycle schedule",
+    )
+    group.add_argument(
+        "--seed", type=int, default=argparse.SUPPRESS, metavar="N", help="of weights, order and augmentation"
+    )
     group.add_argument(
         "--validation-images",
         type=_whole,
@@ -170,6 +184,7 @@ def _recipe_options(parser: argparse.ArgumentParser) -> None:
         "--max-test-error",
         type=_percent,
         dest="max_test_error_percent",
+        default=argparse.SUPPRESS,
         metavar="PERCENT",
         help="keep no weights that misread a larger share of the test set, and exit with 1",
     )
@@ -194,7 +209,12 @@ def _machine_options(parser: argparse.ArgumentParser) -> None:
 def _file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("files")
     group.add_argument("--output", type=Path, default=Path("assets"), metavar="DIR", help="assets folder to write to")
-    group.add_argument("--name", type=_name, help="of the files, without extension (None: from the architecture)")
+    group.add_argument(
+        "--name",
+        type=_name,
+        default=argparse.SUPPRESS,
+        help="of the files, without extension (default: from the architecture, such as digit-net)",
+    )
     group.add_argument("--work", type=Path, default=cache_dir() / "runs", metavar="DIR", help="for interrupted runs")
     group.add_argument(
         "--resume",

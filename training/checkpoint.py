@@ -1,4 +1,4 @@
-"""Files of a training run: the checkpoint that an interrupted run goes on from, and the weights that a finished one leaves."""
+"""Files of a training run: the checkpoint of an interrupted one, and the weights that a finished one leaves."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ from training.errors import ResumeError
 class Checkpoint:
     """An unfinished run's state on disk, replaced in one step after each epoch.
 
-    Its name holds a digest of the settings, so that a run goes on only from one that would have come to the same weights.
+    Its name holds a digest of the settings, so that a run goes on only from one that would have made the same weights.
     """
 
     def __init__(self, folder: Path, name: str, settings: Mapping[str, object]) -> None:
@@ -58,7 +58,7 @@ class Checkpoint:
 def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description: Description) -> Path:
     """Write `NAME.pt`, `NAME.json` and the list of checksums, each in one step.
 
-    A folder that is not there yet is made, with a list of its own in it.
+    A folder that is not there yet is made, with a list of its own in it where there is none beside it.
 
     Args:
         folder: The assets folder.
@@ -75,7 +75,8 @@ def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description
     """
     if not folder.exists():
         folder.mkdir(parents=True)
-        (folder / CHECKSUMS_NAME).touch()
+        if not (folder.absolute().parent / CHECKSUMS_NAME).exists():
+            (folder / CHECKSUMS_NAME).touch()
     write_atomically(folder / f"{name}.pt", _serialise(weights))
     write_atomically(folder / f"{name}.json", (description.model_dump_json(indent=2) + "\n").encode())
     write_checksums(folder)
@@ -83,7 +84,7 @@ def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description
 
 
 def _serialise(state: object) -> bytes:
-    """Return what `torch.save` writes: the same bytes for the same values, as an archive in memory has no file name inside."""
+    """Return what `torch.save` writes: the same bytes for the same values, as no file name gets into the archive."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()

@@ -1,7 +1,7 @@
 """MNIST: finding or fetching it, checking it, and splitting its training half.
 
-Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits"; data licence CC BY-SA 3.0. torchvision reads and
-downloads it.
+Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits"; data licence CC BY-SA 3.0.
+torchvision reads and downloads it.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
-"""SHA-256 of the four files once unpacked; torchvision itself checks MD5 sums of the packed ones, and only when it downloads."""
+"""SHA-256 of the four files once unpacked; torchvision checks MD5 sums of the packed ones, and only in a download."""
 
 RAW = Path("MNIST") / "raw"
 """Where torchvision keeps the four files below its root."""
@@ -58,7 +58,7 @@ class Digits:
 
 
 def cache_dir() -> Path:
-    """Return the folder for downloads and unfinished runs, after the XDG Base Directory Specification."""
+    """Return the folder for downloads and unfinished runs; the XDG Base Directory Specification says where."""
     base = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist"
 
@@ -66,7 +66,8 @@ def cache_dir() -> Path:
 def find_mnist(data_dir: Path | None = None) -> Path:
     """Return a root for `torchvision.datasets.MNIST` whose four files are what they should be.
 
-    Looks at `data_dir` alone where one is given, else in the cache, then in `SHARED_DIR`, and at last downloads into the cache.
+    Looks at `data_dir` alone where one is given, else in the cache, then in `SHARED_DIR`, and at last downloads into
+    the cache.
 
     Args:
         data_dir: The folder that holds `MNIST/raw`.

@@ -23,7 +23,7 @@ def normalise(images: Tensor, mean: float, std: float) -> Tensor:
 def predict_logits(network: nn.Module, digits: Digits, mean: float, std: float, device: torch.device) -> Tensor:
     """Return the logits (N, 10) float32, on the CPU, in the order of the digits."""
     network.eval()
-    batches = digits.images.split(BATCH_SIZE)
+    batches = torch.split(digits.images, BATCH_SIZE)
     return torch.cat([network(normalise(batch.to(device), mean, std)).float().cpu() for batch in batches])
 
 

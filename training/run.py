@@ -1,6 +1,7 @@
-"""A whole training run: fit on the training digits, choose and calibrate on the validation digits, measure once, keep."""
+"""A whole training run: fit on the training digits, choose and calibrate on the validation digits, measure once."""
 
 import logging
+import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,7 @@ def train(job: Job) -> Description:
     progress = _fit(job, training, validation, checkpoint)
     description = _describe(job, progress, len(training), validation)
     _refuse_if_missed(job, description, checkpoint)
-    if not job.dry_run:
-        path = save_assets(job.output_dir, job.name, progress.best, description)
-        logger.info("wrote %s", path)
+    _keep(job, progress.best, description)
     checkpoint.remove()
     return description
 
@@ -194,13 +193,20 @@ def _describe(job: Job, progress: Progress, training_images: int, validation: Di
 
 
 def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint) -> None:
-    percent = float(description.metrics["test_error_percent"])
-    if job.dry_run or percent <= job.recipe.max_test_error_percent:
+    percent, limit = float(description.metrics["test_error_percent"]), job.recipe.max_test_error_percent
+    if job.dry_run or percent <= limit:
         return
     checkpoint.remove()
-    raise TargetMissed(
-        f"test error {percent:.2f} % is above --max-test-error {job.recipe.max_test_error_percent:g} %: nothing was written"
-    )
+    raise TargetMissed(f"test error {percent:.2f} % is above --max-test-error {limit:g} %: nothing was written")
+
+
+def _keep(job: Job, weights: dict[str, Tensor], description: Description) -> None:
+    if job.dry_run:
+        with tempfile.TemporaryDirectory() as folder:
+            save_assets(Path(folder) / "assets", job.name, weights, description)
+        return
+    path = save_assets(job.output_dir, job.name, weights, description)
+    logger.info("wrote %s, %s and the list of checksums", path, path.with_suffix(".json").name)
 
 
 def _settings(job: Job) -> dict[str, object]:

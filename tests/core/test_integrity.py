@@ -256,3 +256,20 @@ def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
 def test_removed_subfolder_is_missing(assets: Path) -> None:
     shutil.rmtree(assets / "graphs")
     assert "graphs/digit-net.onnx: listed but missing" in refusal(assets)
+
+
+def test_list_of_another_folder_is_left_alone(assets: Path) -> None:
+    before = (assets.parent / CHECKSUMS_NAME).read_bytes()
+    custom = assets.parent / "custom_assets"
+    custom.mkdir()
+    (custom / "own.pt").write_bytes(b"own")
+    assert write_checksums(custom) == custom / CHECKSUMS_NAME
+    assert (assets.parent / CHECKSUMS_NAME).read_bytes() == before
+    assert read_verified(custom) == {"own.pt": b"own"}
+    assert read_verified(assets) == FILES
+
+
+def test_damaged_list_is_written_anew(assets: Path) -> None:
+    (assets.parent / CHECKSUMS_NAME).write_bytes(b"\xff")
+    write_checksums(assets)
+    assert read_verified(assets) == FILES

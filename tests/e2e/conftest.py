@@ -35,15 +35,16 @@ class Server:
     def log(self) -> str:
         return self._log.read_text()
 
-    def wait_until_ready(self) -> None:
+    def wait_for(self, probe: str) -> None:
+        """Poll `/health/live` or `/health/ready` until it answers 200."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             assert self.process.poll() is None, f"the server ended while starting:\n{self.log}"
-            with contextlib.suppress(requests.ConnectionError):
-                if requests.get(f"{self.url}/health/ready", timeout=5).ok:
+            with contextlib.suppress(requests.RequestException):
+                if requests.get(f"{self.url}/health/{probe}", timeout=5).ok:
                     return
             time.sleep(0.05)
-        pytest.fail(f"not ready within {START_S} s:\n{self.log}")
+        pytest.fail(f"not {probe} within {START_S} s:\n{self.log}")
 
     def stop(self) -> int:
         if self.process.poll() is None:
@@ -79,12 +80,12 @@ def start(log: Path, **settings: object) -> Server:
 
 
 @contextlib.contextmanager
-def serving(**settings: object) -> Iterator[Server]:
-    """A ready server with settings of its own, stopped at the end."""
+def serving(probe: str = "ready", **settings: object) -> Iterator[Server]:
+    """A server with settings of its own, ready (or at least live) at the start and stopped at the end."""
     with tempfile.TemporaryDirectory() as folder:
         server = start(Path(folder) / "log", **settings)
         try:
-            server.wait_until_ready()
+            server.wait_for(probe)
             yield server
         finally:
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -1,0 +1,49 @@
+# The service in a container, after the conventions of the Model Asset Exchange:
+#
+#   docker build -t max-pytorch-mnist .
+#   docker run -it -p 5000:5000 max-pytorch-mnist
+#
+# It runs as any user of group 0, on a read-only root file system, without capabilities.
+
+FROM python:3.11-slim-bookworm
+
+# PyTorch's builds for the CPU, a tenth of the size of those for CUDA. Empty it for a GPU: --build-arg torch_index=
+ARG torch_index=https://download.pytorch.org/whl/cpu
+
+# Where the weights come from: those of this repository; or, with a bucket, the archive MODEL_BUCKET/MODEL_FILE, which must agree
+# with sha512sums.txt; or, with use_pre_trained_model=false, the folder custom_assets/ with a sha512sums.txt of its own.
+ARG model_bucket=
+ARG model_file=assets.tar.gz
+ARG use_pre_trained_model=true
+
+ENV PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/tmp
+
+WORKDIR /opt/app
+
+COPY requirements.txt .
+RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --retries 0 --timeout 5 \
+      ${torch_index:+--extra-index-url "$torch_index"} -r requirements.txt
+
+COPY . .
+
+RUN if [ "$use_pre_trained_model" = true ] && [ -n "$model_bucket" ]; then \
+      rm -rf assets/* && \
+      python -c 'import sys, tarfile, urllib.request as u; tarfile.open(fileobj=u.urlopen(sys.argv[1]), mode="r|*").extractall("assets", filter="data")' \
+        "$model_bucket/$model_file"; \
+    elif [ "$use_pre_trained_model" != true ]; then \
+      [ -f custom_assets/sha512sums.txt ] || { echo "custom_assets/sha512sums.txt is missing: make checksums ASSETS=custom_assets" >&2; exit 1; }; \
+      rm -rf assets && mv custom_assets assets; \
+    fi && \
+    if [ -f assets/sha512sums.txt ]; then cd assets; fi && sha512sum --check --strict sha512sums.txt
+
+RUN python -m compileall -q . && chmod -R g=rX .
+
+USER 1001:0
+EXPOSE 5000
+
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '5000') + '/health/ready', timeout=4)"]
+
+CMD ["python", "app.py"]

@@ -1,0 +1,48 @@
+"""The README's `curl` commands, run as they stand against a live server, answer what the README shows."""
+
+import json
+import re
+import shlex
+import subprocess
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import ROOT
+
+pytestmark = pytest.mark.e2e
+
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"^\$ (curl [^\n]*)\n(\{[^\n]*\})$", README, re.MULTILINE)
+PROBABILITY_SPREAD = 0.001
+"""Another CPU sums in another order."""
+
+
+def assert_alike(shown: Any, answered: Any) -> None:
+    """Equal, but for the last digits of a number and for a text that the README cuts off with an ellipsis."""
+    if isinstance(shown, dict):
+        assert list(shown) == list(answered)
+        for key, value in shown.items():
+            assert_alike(value, answered[key])
+    elif isinstance(shown, list):
+        assert len(shown) == len(answered)
+        for one, other in zip(shown, answered, strict=True):
+            assert_alike(one, other)
+    elif isinstance(shown, float):
+        assert answered == pytest.approx(shown, abs=PROBABILITY_SPREAD)
+    elif isinstance(shown, str) and shown.endswith("..."):
+        assert answered.startswith(shown.removesuffix("..."))
+    else:
+        assert shown == answered
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) == README.count("$ curl ")
+    assert len(EXAMPLES) >= 6
+
+
+@pytest.mark.parametrize(("command", "answer"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
+def test_example(url: str, command: str, answer: str) -> None:
+    words = [word.replace("localhost:5000", url) for word in shlex.split(command)]
+    ran = subprocess.run([*words, "--silent"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert_alike(json.loads(answer), json.loads(ran.stdout))

@@ -1,0 +1,82 @@
+"""A data set in MNIST's form that a small network learns within seconds, drawn here: no MNIST is needed."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from training import data
+
+ROOT = Path(__file__).parents[2]
+
+TRAINING_IMAGES, TEST_IMAGES = 460, 100
+
+
+def draw(count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Return images (N, 28, 28) uint8, a bar whose place tells the class, under noise, and labels (N,) uint8."""
+    generator = torch.Generator().manual_seed(seed)
+    labels = (torch.arange(count) % 10).to(torch.uint8)
+    images = torch.randint(0, 40, (count, 28, 28), generator=generator, dtype=torch.uint8)
+    for image, label in zip(images, labels.tolist(), strict=True):
+        row, column = 3 + 12 * (label // 5), 2 + 5 * (label % 5)
+        image[row : row + 10, column : column + 4] = 230
+    return images, labels
+
+
+def write_idx(path: Path, values: Tensor) -> None:
+    """Write a uint8 tensor in the IDX form of the MNIST files: magic number, sizes, values."""
+    header = bytes([0, 0, 8, values.dim()]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+    path.write_bytes(header + values.numpy().tobytes())
+
+
+def write_mnist(root: Path) -> Path:
+    """Write the four files below a root for torchvision."""
+    raw = root / data.RAW
+    raw.mkdir(parents=True)
+    for half, count, seed in (("train", TRAINING_IMAGES, 1), ("t10k", TEST_IMAGES, 2)):
+        images, labels = draw(count, seed)
+        write_idx(raw / f"{half}-images-idx3-ubyte", images)
+        write_idx(raw / f"{half}-labels-idx1-ubyte", labels)
+    return root
+
+
+@pytest.fixture
+def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with the small data set, whose digests count as MNIST's for one test."""
+    root = write_mnist(tmp_path / "mnist")
+    for path in (root / data.RAW).iterdir():
+        monkeypatch.setitem(data.SHA256, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    return root
+
+
+@pytest.fixture(scope="session")
+def real_mnist() -> Path | None:
+    """A root with the real MNIST where this machine has one; nothing is downloaded."""
+    given = os.environ.get("MNIST_DIR")
+    for root in [Path(given)] if given else [data.cache_dir(), ROOT / data.SHARED_DIR]:
+        if (root / data.RAW).is_dir():
+            return data.verify(root)
+    return None
+
+
+@pytest.fixture(autouse=True)
+def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's cache, data and settings out of the tests."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    monkeypatch.delenv("MNIST_DIR", raising=False)
+    monkeypatch.setattr(data, "SHARED_DIR", tmp_path / "shared")
+
+
+@pytest.fixture(autouse=True)
+def restored_torch() -> Iterator[None]:
+    """Undo what a run sets for the whole process."""
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    yield
+    torch.set_num_threads(threads)
+    torch.set_rng_state(state)
+    torch.use_deterministic_algorithms(False)

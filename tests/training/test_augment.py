@@ -1,0 +1,60 @@
+"""`training.augment`: what a change of known strength does to a picture."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from training.augment import Augmentation, augment, random_matrices
+
+STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    """Eight pictures (8, 1, 28, 28) with ink only in the middle."""
+    pictures = torch.zeros(8, 1, 28, 28)
+    pictures[:, :, 9:19, 9:19] = torch.rand(8, 1, 10, 10, generator=torch.Generator().manual_seed(3))
+    return pictures
+
+
+def test_no_strength_changes_nothing(images: Tensor) -> None:
+    assert torch.allclose(augment(images, STILL), images, atol=1e-5)
+
+
+def test_same_seed_same_pictures(images: Tensor) -> None:
+    results = []
+    for seed in (1, 1, 2):
+        torch.manual_seed(seed)
+        results.append(augment(images, Augmentation()))
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_pictures_change_each_in_its_own_way(images: Tensor) -> None:
+    torch.manual_seed(1)
+    changed = augment(images[:1].expand(8, -1, -1, -1), Augmentation())
+    assert changed.shape == images.shape
+    assert 0 <= float(changed.min()) <= float(changed.max()) <= 1
+    assert len({picture.numpy().tobytes() for picture in changed}) == 8
+
+
+def test_shift_is_a_share_of_the_side(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size: torch.ones(size))  # the far end of every range
+    shifted = augment(images, Augmentation(degrees=0, scale=0, shift=3 / 28, shear=0))
+    assert torch.allclose(shifted, torch.roll(images, (-3, -3), dims=(2, 3)), atol=1e-5)
+
+
+@pytest.mark.parametrize("end", [0.0, 1.0])
+def test_rotation_keeps_to_its_degrees(monkeypatch: pytest.MonkeyPatch, end: float) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size: torch.full(size, end))
+    matrix = random_matrices(1, Augmentation(degrees=12, scale=0, shift=0, shear=0))[0]
+    assert math.degrees(math.atan2(matrix[1, 0], matrix[0, 0])) == pytest.approx(12 * (2 * end - 1), abs=1e-3)
+    assert float(torch.linalg.det(matrix[:, :2])) == pytest.approx(1, abs=1e-5)
+
+
+def test_scale_and_shear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size: torch.ones(size))
+    matrix = random_matrices(1, Augmentation(degrees=0, scale=0.25, shift=0, shear=0.5))[0]
+    assert torch.allclose(matrix, torch.tensor([[1.25, 0.625, 0], [0, 1.25, 0]]))

@@ -1,0 +1,215 @@
+"""`python -m training`, from its options to the files it leaves, on a small data set drawn by the tests."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from core.integrity import read_verified, write_checksums
+from model.description import MNIST_MEAN, Description
+from model.networks import NETWORKS
+from tests.training.conftest import TEST_IMAGES
+from training import __main__ as command
+from training import run
+from training.data import Digits, load_test
+from training.loop import Learner
+from training.recipe import RECIPES, checkpoint_name
+
+SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
+ROOT = Path(__file__).parents[2]
+
+Train = Callable[..., int]
+
+
+@pytest.fixture
+def train(mnist: Path, tmp_path: Path) -> Train:
+    """Runs `train` on the small data set, on one thread of the CPU, into a folder of the given name."""
+
+    def run_command(output: str, *options: str, work: str = "work", limit: float = 100) -> int:
+        folders = ["--data", str(mnist), "--output", str(tmp_path / output), "--work", str(tmp_path / work)]
+        machine = ["--device", "cpu", "--threads", "1", "--precision", "float32"]
+        return command.main(["train", *folders, *machine, *SMALL_RUN, "--max-test-error", str(limit), *options])
+
+    return run_command
+
+
+def interrupt_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
+    """Have Ctrl-C pressed in the epoch after so many."""
+    train_epoch, done = Learner.train_epoch, 0
+
+    def interrupted(learner: Learner, digits: Digits, title: str) -> float:
+        nonlocal done
+        done += 1
+        if done > epochs:
+            raise KeyboardInterrupt
+        return train_epoch(learner, digits, title)
+
+    monkeypatch.setattr(Learner, "train_epoch", interrupted)
+
+
+def test_learns_writes_and_describes(train: Train, tmp_path: Path) -> None:
+    assert train("assets", "--seed", "7", "--epochs", "12", "--name", "bars", limit=20) == 0
+    files = read_verified(tmp_path / "assets")
+    description = Description.model_validate_json(files["bars.json"])
+    assert (description.architecture, description.mean, description.std) == ("MyConvNet", 0.5, 0.5)
+    metrics = description.metrics
+    assert metrics["test_images"] == TEST_IMAGES
+    assert float(metrics["test_error_percent"]) <= 20
+    assert (metrics["seed"], metrics["epochs"], metrics["parameters"]) == (7, 12, 3792)
+    assert (metrics["training_images"], metrics["validation_images"]) == (400, 60)
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_two_runs_give_the_same_bytes(train: Train, tmp_path: Path) -> None:
+    assert train("first", work="work1") == 0
+    torch.rand(100)
+    assert train("second", work="work2") == 0
+    assert train("third", "--seed", "2", work="work3") == 0
+    first, second, third = (read_verified(tmp_path / name) for name in ("first", "second", "third"))
+    assert first == second
+    assert first["my-conv-net.pt"] != third["my-conv-net.pt"]
+
+
+def test_resumed_run_gives_the_bytes_of_an_uninterrupted_one(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    assert train("whole", work="other") == 0
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, epochs=2)
+        assert train("resumed") == command.INTERRUPTED
+    assert not (tmp_path / "resumed").exists()
+    assert "going on" not in caplog.text
+    assert train("resumed") == 0
+    assert "going on after epoch 2" in caplog.text
+    assert read_verified(tmp_path / "resumed") == read_verified(tmp_path / "whole")
+
+
+def test_no_resume_starts_anew(train: Train, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, epochs=2)
+        train("assets")
+    assert train("assets", "--no-resume") == 0
+    assert "going on" not in caplog.text
+
+
+def test_missed_target_fails_and_leaves_nothing(
+    train: Train, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert train("assets", "--epochs", "1", limit=0) == 1
+    assert "% is above --max-test-error 0 %: nothing was written" in capsys.readouterr().err
+    assert not (tmp_path / "assets").exists()
+    assert not list((tmp_path / "work").iterdir())
+
+
+def test_test_set_is_opened_once_and_last(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    events: list[str] = []
+    train_epoch = Learner.train_epoch
+
+    def opened(root: Path) -> Digits:
+        events.append("test")
+        return load_test(root)
+
+    def trained(learner: Learner, digits: Digits, title: str) -> float:
+        events.append("epoch")
+        return train_epoch(learner, digits, title)
+
+    monkeypatch.setattr(run, "load_test", opened)
+    monkeypatch.setattr(Learner, "train_epoch", trained)
+    train("assets")
+    assert events == ["epoch", "epoch", "epoch", "test"]
+
+
+@pytest.mark.parametrize("architecture", sorted(NETWORKS))
+def test_dry_run_of_every_network_keeps_nothing(
+    train: Train, tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "load_test", lambda _root: pytest.fail("a dry run opened the test set"))
+    assert train("assets", "--architecture", architecture, "--dry-run", limit=0) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"mnist"}
+
+
+def test_every_network_has_a_recipe_and_a_limit() -> None:
+    assert set(RECIPES) == set(NETWORKS)
+    limits = {name: recipe.max_test_error_percent for name, recipe in RECIPES.items()}
+    assert limits["DigitNet"] <= 0.6
+    assert (limits["KerasSimpleNet"], limits["KerasDeepNet"]) == (1.19, 0.74)
+    assert (RECIPES["MyConvNet"].mean, RECIPES["KerasDeepNet"].mean) == (0.5, MNIST_MEAN)
+    assert checkpoint_name("KerasSimpleNet") == "keras-simple-net"
+
+
+def test_too_large_a_batch_is_one_clear_line(train: Train, capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("assets", "--batch-size", "401") == 1
+    assert capsys.readouterr().err == "error: --batch-size 401 is more than the 400 training images\n"
+
+
+def test_cuda_without_a_gpu_is_one_clear_line(
+    train: Train, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert train("assets", "--device", "cuda") == 1
+    assert capsys.readouterr().err.startswith("error: --device cuda: ")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--epochs", "0"],
+        ["--lr", "-1"],
+        ["--lr", "nan"],
+        ["--max-test-error", "101"],
+        ["--name", "../weights"],
+        ["--name", ".hidden"],
+        ["--architecture", "ResNet"],
+        ["--device", "tpu"],
+    ],
+)
+def test_wrong_options_are_refused(options: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["train", *options])
+    assert caught.value.code == 2
+    assert options[0] in capsys.readouterr().err
+
+
+def test_data_command_takes_the_folder_from_the_environment(
+    mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MNIST_DIR", str(mnist))
+    assert command.main(["data"]) == 0
+    assert capsys.readouterr().out == f"MNIST is complete in {mnist}\n"
+    assert command.main(["data", "--data", str(tmp_path / "nowhere")]) == 1
+    assert "nowhere" in capsys.readouterr().err
+
+
+def test_checksums_command_mends_the_list(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "assets", tmp_path / "assets")
+    shutil.copy(ROOT / "sha512sums.txt", tmp_path)
+    (tmp_path / "assets" / "new.pt").write_bytes(b"new")
+    assert command.main(["checksums", "--assets", str(tmp_path / "assets")]) == 0
+    assert read_verified(tmp_path / "assets")["new.pt"] == b"new"
+
+
+def test_committed_list_is_what_the_command_writes(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "assets", tmp_path / "assets")
+    assert write_checksums(tmp_path / "assets").read_bytes() == (ROOT / "sha512sums.txt").read_bytes()
+
+
+def test_help_explains_the_options(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        command.main(["train", "--help"])
+    text = capsys.readouterr().out
+    assert caught.value.code == 0
+    for option in ("--epochs", "--batch-size", "--lr", "--seed", "--threads", "--device", "--dry-run", "--resume"):
+        assert option in text
+    assert "None" not in text
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="NOT RUN: needs a CUDA device")
+def test_two_runs_on_the_gpu_give_the_same_bytes(train: Train, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        assert train(name, "--device", "cuda", "--precision", "auto", work=name + "-work") == 0
+    assert read_verified(tmp_path / "first") == read_verified(tmp_path / "second")
