@@ -14,7 +14,7 @@ from api.errors import register_error_handlers
 from api.namespaces import HEALTH, MODEL
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
-from api.uploads import SPARE_PARTS
+from api.uploads import SPARE_PARTS, UploadRequest
 
 
 def create_application(
@@ -39,6 +39,7 @@ def create_application(
         cors_origins: Origins whose pages may call the service; none for the service's own only.
     """
     app = Flask(__name__, static_folder=None, template_folder=None)
+    app.request_class = UploadRequest
     app.config.update(
         MAX_CONTENT_LENGTH=max_upload_bytes,
         MAX_FORM_PARTS=service.max_images + SPARE_PARTS,

@@ -1,7 +1,10 @@
 """From a request to the pictures in it, whichever way they were sent."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from flask import Request
-from werkzeug.datastructures import FileStorage
+from werkzeug.datastructures import FileStorage, ImmutableMultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from core.errors import BodyTooLarge, MissingImage, TooManyImages, UnsupportedMediaType
@@ -14,11 +17,25 @@ SPARE_PARTS = 16
 """Parts that a multipart body may hold beside its pictures, such as the fields of a form."""
 
 
+class SentOrder(ImmutableMultiDict[str, Any]):
+    """Form fields that also remember in which order they were sent; `items` groups them by name."""
+
+    def __init__(self, pairs: Iterable[tuple[str, Any]] = ()) -> None:
+        self.sent = list(pairs)
+        super().__init__(self.sent)
+
+
+class UploadRequest(Request):
+    """Flask's request, whose uploads keep the order in which they were sent."""
+
+    parameter_storage_class = SentOrder
+
+
 def read_pictures(request: Request, max_images: int) -> list[Picture]:
     """Return the pictures of a request, at least one, in the order sent.
 
     Args:
-        request: Multipart with fields named `image` or `file`, or one raw body of an `image/*` type.
+        request: An `UploadRequest`; multipart with fields named `image` or `file`, or one raw body of an `image/*` type.
         max_images: Most pictures allowed.
 
     Raises:
@@ -37,7 +54,7 @@ def _read_pictures(request: Request, max_images: int) -> list[Picture]:
     if request.mimetype == "multipart/form-data":
         return _multipart_pictures(request, max_images)
     if request.mimetype.startswith("image/"):
-        return [Picture(request.get_data(cache=False))]
+        return [Picture(_read_body(request))]
     if not request.mimetype and not request.content_length:
         raise MissingImage(
             "the request has no body: send a picture as multipart field 'image' or as a raw image/* body"
@@ -48,10 +65,15 @@ def _read_pictures(request: Request, max_images: int) -> list[Picture]:
     )
 
 
+def _read_body(request: Request) -> bytes:
+    data: bytes = request.stream.read()
+    request.stream.read(1)  # Werkzeug cuts a body of unknown length at its limit and complains only now
+    return data
+
+
 def _multipart_pictures(request: Request, max_images: int) -> list[Picture]:
-    uploads = [
-        upload for field, upload in request.files.items(multi=True) if field in IMAGE_FIELDS and _is_chosen(upload)
-    ]
+    sent: list[tuple[str, FileStorage]] = request.files.sent  # type: ignore[attr-defined]  # of SentOrder
+    uploads = [upload for field, upload in sent if field in IMAGE_FIELDS and _is_chosen(upload)]
     if not uploads:
         raise MissingImage(_explain_missing(request))
     if len(uploads) > max_images:

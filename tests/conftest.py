@@ -68,7 +68,9 @@ def wrapper(engine: TorchEngine) -> ModelWrapper:
 def make_app(checkpoint: Checkpoint, wrapper: ModelWrapper) -> AppFactory:
     """Builds applications around the hand-set network, with settings of the test's own."""
 
-    def make(*, max_images: int = 4, max_upload_bytes: int = 100_000, max_wait_s: float = 0.05, **settings: object) -> Flask:
+    def make(
+        *, max_images: int = 4, max_upload_bytes: int = 100_000, max_wait_s: float = 0.05, **settings: object
+    ) -> Flask:
         service = Service(checkpoint, wrapper, Gate(max_wait_s), max_images)
         options = {"title": "Test", "description": "Test", "version": "0", "max_upload_bytes": max_upload_bytes}
         return create_application(service, **(options | settings))  # type: ignore[arg-type]

@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-import config
 from config import ConfigError, Settings, granted_cpus, load_settings
 
 README = Path(__file__).parents[1] / "README.md"
@@ -107,7 +106,7 @@ def test_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_granted_cpus(files: dict[str, str], cpus: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(config.os, "sched_getaffinity", lambda _pid: set(range(8)))
+    monkeypatch.setattr("os.sched_getaffinity", lambda _pid: set(range(8)))
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)

@@ -51,7 +51,7 @@ def test_the_table_names_every_package() -> None:
 @pytest.mark.parametrize("package", MAY_IMPORT)
 def test_arrows(package: str) -> None:
     forbidden = {*MAY_IMPORT, "tests"} - MAY_IMPORT[package] - {package}
-    assert modules(package)
+    assert list(modules(package))
     wrong = {(path, name) for path, name in imported_by(package) if name.split(".")[0] in forbidden}
     assert not wrong
 

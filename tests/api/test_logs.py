@@ -7,7 +7,16 @@ import pytest
 
 from api.logs import ACCESS_FORMAT, logging_config
 
-ATOMS = {"h": "127.0.0.1", "r": "POST /model/predict HTTP/1.1", "m": "POST", "U": "/model/predict", "q": "", "s": "200", "B": 60, "M": 2}
+ATOMS = {
+    "h": "127.0.0.1",
+    "r": "POST /model/predict HTTP/1.1",
+    "m": "POST",
+    "U": "/model/predict",
+    "q": "",
+    "s": "200",
+    "B": 60,
+    "M": 2,
+}
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.service import current_service
+from core.engine import Digits, Logits
 from core.model import ModelWrapper
 from tests.conftest import AppFactory
 from tests.contract import assert_error, assert_predictions
@@ -22,13 +23,13 @@ def upload(data: bytes, name: str = "digit.png") -> tuple[io.BytesIO, str]:
     return io.BytesIO(data), name
 
 
-def post(client: FlaskClient, query: str = "", **fields: Any) -> Any:
+def post(client: FlaskClient, query: str = "", /, **fields: Any) -> Any:
     return client.post(f"/model/predict{query}", data=fields, content_type="multipart/form-data")
 
 
 @pytest.mark.parametrize("field", ["image", "file"])
 def test_multipart_field(client: FlaskClient, field: str) -> None:
-    entries = assert_predictions(post(client, **{field: upload(band_png(b7=255))}), 1)
+    entries = assert_predictions(post(client, "", **{field: upload(band_png(b7=255))}), 1)
     assert entries == [{"prediction": 7, "probability": pytest.approx(P_FULL, abs=1e-6)}]
 
 
@@ -38,18 +39,30 @@ def test_raw_body(client: FlaskClient, media_type: str) -> None:
     assert assert_predictions(answer, 1)[0]["prediction"] == 3
 
 
-def test_pictures_are_answered_in_the_order_sent(client: FlaskClient) -> None:
-    answer = post(client, image=[upload(band_png(b4=255)), upload(band_png(b1=255))], file=upload(band_png(b9=255)))
-    assert [entry["prediction"] for entry in assert_predictions(answer, 3)] == [4, 1, 9]
+def test_pictures_are_answered_in_the_order_sent_whatever_their_fields(client: FlaskClient) -> None:
+    parts = [("image", 4), ("file", 1), ("image", 9), ("file", 0)]
+    lines = [
+        f'--B\r\nContent-Disposition: form-data; name="{field}"; filename="x.png"\r\n\r\n'.encode()
+        + band_png(**{f"b{digit}": 255})
+        + b"\r\n"
+        for field, digit in parts
+    ]
+    body = b"".join(lines) + b"--B--\r\n"
+    answer = client.post("/model/predict", data=body, content_type="multipart/form-data; boundary=B")
+    assert [entry["prediction"] for entry in assert_predictions(answer, 4)] == [4, 1, 9, 0]
 
 
 def test_several_pictures_are_one_batch(
     client: FlaskClient, wrapper: ModelWrapper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sizes = []
-    predict = wrapper.engine.logits
-    monkeypatch.setattr(wrapper.engine, "logits", lambda digits: sizes.append(len(digits)) or predict(digits))
-    post(client, image=[upload(band_png(b4=255)) for _ in range(3)])
+    logits, sizes = wrapper.engine.logits, []
+
+    def counted(digits: Digits) -> Logits:
+        sizes.append(len(digits))
+        return logits(digits)
+
+    monkeypatch.setattr(wrapper.engine, "logits", counted)
+    assert_predictions(post(client, image=[upload(band_png(b4=255)) for _ in range(3)]), 3)
     assert sizes == [3]
 
 
@@ -69,7 +82,9 @@ def test_top_k_of_one_is_the_default(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("top_k", ["0", "11", "-1", "1.5", "many", "", " 3", "٣", "9" * 5000])
 def test_bad_top_k(client: FlaskClient, top_k: str) -> None:
-    answer = client.post("/model/predict", query_string={"top_k": top_k}, data=band_png(b1=255), content_type="image/png")
+    answer = client.post(
+        "/model/predict", query_string={"top_k": top_k}, data=band_png(b1=255), content_type="image/png"
+    )
     message = assert_error(answer, 400, "invalid_parameter", "top_k", "1 to 10")
     assert len(message) < 200
 
@@ -96,7 +111,9 @@ def test_explain_false_is_the_default(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize("explain", ["1", "TRUE", "yes", ""])
 def test_bad_explain(client: FlaskClient, explain: str) -> None:
-    assert_error(post(client, f"?explain={explain}", image=upload(band_png(b1=255))), 400, "invalid_parameter", "explain")
+    assert_error(
+        post(client, f"?explain={explain}", image=upload(band_png(b1=255))), 400, "invalid_parameter", "explain"
+    )
 
 
 def test_no_body(client: FlaskClient) -> None:

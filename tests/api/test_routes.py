@@ -107,7 +107,12 @@ def test_keys_guard_the_model_only(make_app: AppFactory) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"X-API-Key": "first"}, {"X-API-Key": "second"}, {"Authorization": "Bearer first"}, {"Authorization": "bearer second"}],
+    [
+        {"X-API-Key": "first"},
+        {"X-API-Key": "second"},
+        {"Authorization": "Bearer first"},
+        {"Authorization": "bearer second"},
+    ],
 )
 def test_any_key_lets_in(make_app: AppFactory, headers: dict[str, str]) -> None:
     client = make_app(api_keys=("first", "second")).test_client()
@@ -116,7 +121,13 @@ def test_any_key_lets_in(make_app: AppFactory, headers: dict[str, str]) -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [{"X-API-Key": ""}, {"X-API-Key": "firs"}, {"X-API-Key": "first,second"}, {"Authorization": "Basic Zmlyc3Q6"}, {"X-API-Key": "\xff"}],
+    [
+        {"X-API-Key": ""},
+        {"X-API-Key": "firs"},
+        {"X-API-Key": "first,second"},
+        {"Authorization": "Basic Zmlyc3Q6"},
+        {"X-API-Key": "\xff"},
+    ],
 )
 def test_wrong_key(make_app: AppFactory, headers: dict[str, str]) -> None:
     client = make_app(api_keys=("first", "second")).test_client()

@@ -68,11 +68,15 @@ def saved(value: object) -> bytes:
 
 def test_unknown_architecture(checkpoint: Checkpoint) -> None:
     description = checkpoint.description.model_copy(update={"architecture": "ResNet"})
-    with pytest.raises(CheckpointError, match=r"bands\.json: unknown architecture 'ResNet'; known: DigitNet, MyConvNet"):
+    with pytest.raises(
+        CheckpointError, match=r"bands\.json: unknown architecture 'ResNet'; known: DigitNet, MyConvNet"
+    ):
         load_engine(dataclasses.replace(checkpoint, description=description), "cpu")
 
 
-@pytest.mark.parametrize("state_dict", [b"", b"junk", saved(BandNet().state_dict())[:200]], ids=["empty", "junk", "cut"])
+@pytest.mark.parametrize(
+    "state_dict", [b"", b"junk", saved(BandNet().state_dict())[:200]], ids=["empty", "junk", "cut"]
+)
 def test_bytes_that_are_no_state_dict(checkpoint: Checkpoint, state_dict: bytes) -> None:
     with pytest.raises(CheckpointError, match=r"bands\.pt: not a state dict"):
         load_engine(with_bytes(checkpoint, state_dict), "cpu")
