@@ -1,251 +1,233 @@
-"""Draws every picture of this folder again, and the picture that the service's readiness probe reads.
+"""Draws every sample picture, and the readiness probe's canary, from fixed seeds.
 
-    python samples/make_samples.py                                       # samples/ and core/canary.png of this checkout
-    python samples/make_samples.py --output /tmp/s --canary /tmp/c.png
+    python samples/make_samples.py [--output samples] [--canary core/canary.png]
 
-The same bytes come out every time under the pinned Pillow and NumPy: each picture has its own generator, seeded by its name, so a new
-picture changes none of the others. The digit that a picture shows is its name up to the first '-' or '.'.
+The same versions of NumPy and Pillow draw the same pictures bit for bit.
 """
 
 import argparse
-import io
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-HERE = Path(__file__).resolve().parent
-if str(HERE.parent) not in sys.path:
-    sys.path.insert(0, str(HERE.parent))  # run as a script, Python looks for modules in this folder only
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a script's own folder is on Python's path, the project's is not
 
-from samples import scenes  # noqa: E402 - needs the path above
+from samples import scenes  # noqa: E402
+from samples.scenes import INKS, PAPER, Colour  # noqa: E402
 from samples.strokes import Hand, Ink, draw_digit, random_hand, to_mnist_form  # noqa: E402
 
-SEED = 20261121
-"""Any number would do; this one is the day on which the pictures were first drawn."""
+CANARY_DIGIT = 3
 
-CANARY = HERE.parent / "core" / "canary.png"
-CANARY_DIGIT, CANARY_WAY = 3, 0
+ORIENTATION = 0x0112
+"""The EXIF tag that says how a camera was held (Exif 2.32, section 4.6.4)."""
+TURN_180, TURN_90_CLOCKWISE = 3, 6
 
-_EXIF_ORIENTATION = 0x0112
-"""Exif 2.3, tag 274: how a viewer must turn the picture."""
+WHITE: Colour = (1.0, 1.0, 1.0)
+BLACK: Colour = (0.0, 0.0, 0.0)
+STICKY_YELLOW: Colour = (0.98, 0.90, 0.45)
 
-_TURNED_180, _TURNED_90 = 3, 6
-"""Values of that tag: turn by 180 degrees; turn by 90 degrees clockwise."""
-
-Draw = Callable[[int, np.random.Generator], bytes]
+Draw = Callable[[int, np.random.Generator], Image.Image]
 
 
-def _pen(digit: int, rng: np.random.Generator, height: int, width: float) -> Ink:
-    """A digit in a random hand with a pen of a given width (a fraction of the height)."""
-    return draw_digit(digit, rng, height=height, hand=random_hand(rng, width))
+@dataclass(frozen=True)
+class Sample:
+    """How to make one file.
 
-
-def _encode(image: Image.Image, file_format: str, **options: object) -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, file_format, **options)
-    return buffer.getvalue()
-
-
-def _png(image: Image.Image) -> bytes:
-    return _encode(image, "PNG", optimize=True)
-
-
-def _mnist(digit: int, rng: np.random.Generator) -> bytes:
-    return _png(Image.fromarray(to_mnist_form(_pen(digit, rng, 120, 0.11))))
-
-
-def _marker(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 360, 0.2), 640, 480)
-    return _encode(
-        scenes.to_image(scenes.write_on(scenes.sheet(640, 480, (252, 252, 250)), mask, (18, 120, 62))),
-        "JPEG",
-        quality=85,
-    )
-
-
-def _screen(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 96, 0.1), 140, 140)
-    return _encode(scenes.to_image(scenes.write_on(scenes.sheet(140, 140, (255, 255, 255)), mask, (0, 0, 0))), "BMP")
-
-
-def _pencil(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 340, 0.045), 480, 480)
-    mask *= np.clip(0.8 - 0.2 * scenes.speckle(480, 480, rng, 1), 0, 1)
-    paper = scenes.grain(scenes.sheet(480, 480, (246, 243, 234)), rng, 0.008, 2)
-    return _encode(scenes.to_image(scenes.write_on(paper, mask, (196, 52, 48))), "WEBP", quality=80, method=6)
-
-
-def _thin_pen(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 380, 0.012), 420, 520)
-    return _png(scenes.to_image(scenes.write_on(scenes.sheet(420, 520, (255, 255, 255)), mask, (40, 40, 44))))
-
-
-def _dark_mode(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 330, 0.07), 500, 500)
-    return _png(scenes.to_image(scenes.write_on(scenes.sheet(500, 500, (30, 31, 38)), mask, (235, 235, 240))))
-
-
-def _palette(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 150, 0.12), 240, 200)
-    image = scenes.to_image(scenes.write_on(scenes.sheet(240, 200, (255, 236, 150)), mask, (112, 28, 140)))
-    return _encode(image.quantize(colors=16, dither=Image.Dither.NONE), "GIF")
-
-
-def _blue_ink(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 260, 0.055), 400, 400)
-    return _png(scenes.to_image(scenes.write_on(scenes.sheet(400, 400, (250, 247, 236)), mask, (24, 56, 168))))
-
-
-def _photo_squared(digit: int, rng: np.random.Generator) -> bytes:
-    paper = scenes.rule(scenes.sheet(1200, 900, (236, 234, 226)), 64.0, 0.03, (150, 170, 196), squared=True)
-    mask = scenes.place(_pen(digit, rng, 430, 0.055), 1200, 900, 430, 210)
-    picture = scenes.light(scenes.write_on(paper, mask, (34, 34, 40), 0.9), rng, 0.35)
-    return _photo(scenes.shadow(picture, 0.62, 0.4, 0.05, 0.35), rng)
-
-
-def _photo_ruled(digit: int, rng: np.random.Generator) -> bytes:
-    paper = scenes.rule(scenes.sheet(1600, 1200, (240, 237, 226)), 118.0, -0.05, (160, 178, 206))
-    mask = scenes.place(_pen(digit, rng, 560, 0.05), 1600, 1200, 600, 330)
-    picture = scenes.light(scenes.write_on(paper, mask, (26, 38, 96), 0.9), rng, 0.45)
-    return _photo(scenes.shadow(picture, 0.55, 0.9, 0.04, 0.4), rng)
-
-
-def _photo(picture: scenes.Picture, rng: np.random.Generator) -> bytes:
-    """Through a phone's camera: paper fibres, sensor noise, a soft lens, JPEG."""
-    picture = scenes.grain(scenes.grain(picture, rng, 0.012, 3), rng, 0.012)
-    return _encode(scenes.to_image(picture, blur=1.2), "JPEG", quality=72)
-
-
-def _exif(digit: int, rng: np.random.Generator, orientation: int, turn: Image.Transpose) -> bytes:
-    """A picture stored turned by `turn`, with the tag that tells a viewer to turn it back."""
-    mask = scenes.centre(_pen(digit, rng, 300, 0.09), 480, 400)
-    paper = scenes.grain(scenes.sheet(480, 400, (232, 232, 228)), rng, 0.01, 1)
-    image = scenes.to_image(scenes.write_on(paper, mask, (40, 42, 48))).transpose(turn)
-    exif = Image.Exif()
-    exif[_EXIF_ORIENTATION] = orientation
-    return _encode(image, "JPEG", quality=80, exif=exif)
-
-
-def _exif_90(digit: int, rng: np.random.Generator) -> bytes:
-    return _exif(digit, rng, _TURNED_90, Image.Transpose.ROTATE_90)
-
-
-def _exif_180(digit: int, rng: np.random.Generator) -> bytes:
-    return _exif(digit, rng, _TURNED_180, Image.Transpose.ROTATE_180)
-
-
-def _transparent(digit: int, rng: np.random.Generator, colour: scenes.Colour) -> bytes:
-    """Ink of a colour on nothing: the transparent pixels' own colour is black, as most drawing programs leave it."""
-    alpha = np.rint(scenes.centre(_pen(digit, rng, 220, 0.09), 300, 300) * 255).astype(np.uint8)
-    pixels = np.concatenate([np.broadcast_to(np.uint8(colour), (300, 300, 3)), alpha[..., None]], axis=2)
-    pixels[alpha == 0] = 0
-    return _png(Image.fromarray(pixels))
-
-
-def _transparent_dark(digit: int, rng: np.random.Generator) -> bytes:
-    return _transparent(digit, rng, (20, 20, 30))
-
-
-def _transparent_light(digit: int, rng: np.random.Generator) -> bytes:
-    return _transparent(digit, rng, (250, 250, 250))
-
-
-def _one_bit(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 200, 0.06), 280, 280)
-    return _png(Image.fromarray(np.rint((1 - mask) * 255).astype(np.uint8)).convert("1", dither=Image.Dither.NONE))
-
-
-def _scan(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.place(_pen(digit, rng, 150, 0.06), 360, 300, 70, 60)
-    paper = scenes.grain(scenes.sheet(360, 300, (244, 244, 244)), rng, 0.012)
-    grey = scenes.to_image(scenes.write_on(paper, mask, (60, 60, 60)), blur=0.8).convert("L")
-    return _encode(grey, "TIFF", compression="tiff_lzw")
-
-
-def _sixteen_bit(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.centre(_pen(digit, rng, 170, 0.08), 256, 256)
-    grey = scenes.to_grey(scenes.write_on(scenes.sheet(256, 256, (225, 225, 225)), mask, (50, 50, 50)))
-    return _png(Image.fromarray(np.rint(grey * 65535).astype(np.uint16)))
-
-
-def _chalk(digit: int, rng: np.random.Generator) -> bytes:
-    board = scenes.smears(scenes.grain(scenes.sheet(800, 600, (38, 62, 52)), rng, 0.012, 1), rng, 0.02)
-    mask = scenes.chalk(scenes.centre(_pen(digit, rng, 400, 0.07), 800, 600), rng)
-    return _encode(scenes.to_image(scenes.write_on(board, mask, (236, 236, 224)), blur=0.7), "JPEG", quality=80)
-
-
-def _edge(digit: int, rng: np.random.Generator) -> bytes:
-    """Cropped so tightly that the ink touches all four sides."""
-    ink = _pen(digit, rng, 180, 0.07)
-    height, width = ink.shape
-    mask = scenes.centre(ink, width, height)
-    return _png(scenes.to_image(scenes.write_on(scenes.sheet(width, height, (255, 255, 255)), mask, (10, 10, 10))))
-
-
-def _tiny(digit: int, rng: np.random.Generator) -> bytes:
-    mask = scenes.place(_pen(digit, rng, 44, 0.1), 1200, 900, 1010, 770)
-    return _png(scenes.to_image(scenes.write_on(scenes.sheet(1200, 900, (255, 255, 255)), mask, (0, 0, 0))))
-
-
-SAMPLES: dict[str, Draw] = {f"{digit}.png": _mnist for digit in range(10)} | {
-    "0-green-marker.jpg": _marker,
-    "0-screen.bmp": _screen,
-    "1-red-pencil.webp": _pencil,
-    "1-sixteen-bit.png": _sixteen_bit,
-    "2-thin-pen.png": _thin_pen,
-    "2-palette.gif": _palette,
-    "3-blue-ink.png": _blue_ink,
-    "3-photo-squared.jpg": _photo_squared,
-    "4-exif-90.jpg": _exif_90,
-    "4-transparent-dark.png": _transparent_dark,
-    "5-transparent-light.png": _transparent_light,
-    "5-one-bit.png": _one_bit,
-    "6-exif-180.jpg": _exif_180,
-    "6-scan.tiff": _scan,
-    "7-photo-ruled.jpg": _photo_ruled,
-    "7-dark-mode.png": _dark_mode,
-    "8-chalk-board.jpg": _chalk,
-    "8-edge.png": _edge,
-    "9-tiny-corner.png": _tiny,
-}
-"""Who draws each file."""
-
-
-def digit_of(name: str) -> int:
-    """The digit that a sample shows, from its file name."""
-    return int(name.split(".")[0].split("-")[0])
-
-
-def draw_sample(name: str) -> bytes:
-    """One file of `SAMPLES`, encoded.
-
-    Raises:
-        KeyError: There is no such sample.
+    Attributes:
+        draw: Draws the digit that it is given, from the generator that it is given.
+        seed: Chosen by eye among the first few; each gives another hand.
+        options: For the encoder of the file's format.
     """
-    return SAMPLES[name](digit_of(name), np.random.default_rng([SEED, *name.encode()]))
+
+    draw: Draw
+    seed: int = 0
+    options: dict[str, Any] = field(default_factory=dict)
 
 
-def draw_canary() -> bytes:
-    """A 3 in a copybook hand in MNIST's form, PNG: any network that reads digits at all reads this one."""
-    hand = Hand(slant=0.05, wobble=0.006, pressure=0.1)
-    ink = draw_digit(CANARY_DIGIT, np.random.default_rng(SEED), height=120, hand=hand, way=CANARY_WAY)
-    return _png(Image.fromarray(to_mnist_form(ink)))
+def pen_strokes(digit: int, rng: np.random.Generator, height: int, pen: float) -> Ink:
+    """A digit about `height` pixels tall; `pen` is the pen's width as a fraction of that."""
+    return draw_digit(digit, rng, height=height, hand=random_hand(rng, pen))
 
 
-def main() -> None:
-    """Writes the pictures where the command line says."""
-    parser = argparse.ArgumentParser(description="Draws the sample pictures and the canary again.")
-    parser.add_argument("--output", type=Path, default=HERE, help="folder for the samples (default: this script's)")
-    parser.add_argument("--canary", type=Path, default=CANARY, help="file for the canary (default: core/canary.png)")
-    arguments = parser.parse_args()
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    for name in SAMPLES:
-        (arguments.output / name).write_bytes(draw_sample(name))
-    arguments.canary.write_bytes(draw_canary())
-    print(f"{len(SAMPLES)} samples in {arguments.output}, the canary in {arguments.canary}")
+def mnist_form(digit: int, rng: np.random.Generator) -> Image.Image:
+    """28x28, light ink on black, as MNIST has it."""
+    return Image.fromarray(to_mnist_form(pen_strokes(digit, rng, 80, 0.12)))
+
+
+def copybook(digit: int, rng: np.random.Generator) -> Image.Image:
+    """In MNIST's form, by a careful hand: any network that reads digits at all reads it."""
+    hand = Hand(width=0.12, slant=0.08, wobble=0.006, pressure=0.1)
+    return Image.fromarray(to_mnist_form(draw_digit(digit, rng, hand=hand, way=0)))
+
+
+def sheet(
+    digit: int,
+    rng: np.random.Generator,
+    *,
+    size: tuple[int, int],
+    height: int,
+    pen: float = 0.1,
+    ink: Colour = INKS["black"],
+    ground: Colour = WHITE,
+    at: tuple[float, float] = (0.5, 0.5),
+    grain: float = 0.0,
+    patchy: float = 0.0,
+) -> Image.Image:
+    """Ink on an even ground, as drawn on a screen or well scanned."""
+    page = scenes.paper(size, rng, ground, grain)
+    return scenes.to_image(scenes.write_on(page, pen_strokes(digit, rng, height, pen), at, ink, rng, patchy))
+
+
+def photo(
+    digit: int,
+    rng: np.random.Generator,
+    *,
+    size: tuple[int, int],
+    height: int,
+    pen: float = 0.07,
+    ink: Colour = INKS["blue"],
+    ground: Colour = PAPER,
+    at: tuple[float, float] = (0.5, 0.5),
+    spacing: float = 0.0,
+    axes: tuple[int, ...] = (0,),
+    shadow: float = 0.25,
+    blur: float = 1.0,
+) -> Image.Image:
+    """Ink on paper, photographed by hand in a room; `spacing` is that of printed lines, 0 for blank paper."""
+    page = scenes.paper(size, rng, ground)
+    if spacing:
+        page = scenes.rule_lines(page, spacing, axes)
+    page = scenes.write_on(page, pen_strokes(digit, rng, height, pen), at, ink, rng, patchy=0.12)
+    return scenes.photograph(scenes.shade(page, rng, shadow=shadow), rng, blur=blur)
+
+
+def chalkboard(digit: int, rng: np.random.Generator) -> Image.Image:
+    """Chalk on a blackboard."""
+    board = scenes.blackboard((960, 720), rng)
+    board = scenes.write_on(board, pen_strokes(digit, rng, 360, 0.07), (0.48, 0.5), INKS["chalk"], rng, patchy=0.45)
+    return scenes.photograph(scenes.shade(board, rng, shadow=0.0), rng)
+
+
+def transparent(digit: int, rng: np.random.Generator, *, ink: Colour, hidden: Colour) -> Image.Image:
+    """Ink on a transparent background; where nothing shows, the pixels are of the colour `hidden`."""
+    strokes = pen_strokes(digit, rng, 220, 0.1)
+    alpha = Image.new("L", (320, 320))
+    alpha.paste(Image.fromarray(strokes), ((320 - strokes.shape[1]) // 2, (320 - strokes.shape[0]) // 2))
+    colours = np.where(np.asarray(alpha)[..., None] > 0, np.array(ink), np.array(hidden))
+    image = scenes.to_image(colours)
+    image.putalpha(alpha)
+    return image
+
+
+def cropped(digit: int, rng: np.random.Generator) -> Image.Image:
+    """Dark on light, cut so tightly that the ink touches all four sides."""
+    return Image.fromarray(255 - pen_strokes(digit, rng, 180, 0.08))
+
+
+def grey(draw: Draw, digit: int, rng: np.random.Generator) -> Image.Image:
+    """What `draw` draws, in grey."""
+    return draw(digit, rng).convert("L")
+
+
+def sixteen_bit(draw: Draw, digit: int, rng: np.random.Generator) -> Image.Image:
+    """What `draw` draws, in grey of 16 bits a pixel."""
+    return Image.fromarray(np.asarray(draw(digit, rng).convert("L")).astype(np.uint16) * 257)
+
+
+def two_level(draw: Draw, digit: int, rng: np.random.Generator) -> Image.Image:
+    """What `draw` draws, in one bit a pixel."""
+    return draw(digit, rng).convert("1", dither=Image.Dither.NONE)
+
+
+def palette(draw: Draw, digit: int, rng: np.random.Generator) -> Image.Image:
+    """What `draw` draws, in 16 colours."""
+    return draw(digit, rng).quantize(16, dither=Image.Dither.NONE)
+
+
+def turned(draw: Draw, orientation: int, digit: int, rng: np.random.Generator) -> Image.Image:
+    """What `draw` draws as a camera stores it that was not held upright; its EXIF data say how to turn it back."""
+    undo = {TURN_180: Image.Transpose.ROTATE_180, TURN_90_CLOCKWISE: Image.Transpose.ROTATE_90}
+    return draw(digit, rng).transpose(undo[orientation])
+
+
+def exif(orientation: int) -> Image.Exif:
+    """EXIF data that hold an orientation."""
+    tags = Image.Exif()
+    tags[ORIENTATION] = orientation
+    return tags
+
+
+JPEG: dict[str, Any] = {"quality": 72, "optimize": True}
+PNG: dict[str, Any] = {"optimize": True}
+TIFF: dict[str, Any] = {"compression": "tiff_adobe_deflate"}
+LOSSLESS_WEBP: dict[str, Any] = {"lossless": True, "quality": 100, "method": 6}
+
+SCAN = partial(sheet, size=(420, 560), height=300, pen=0.08, ground=(0.96, 0.96, 0.95), grain=0.01, patchy=0.1)
+SNAPSHOT = partial(photo, size=(640, 480), height=250, pen=0.08)
+PENCIL = partial(photo, size=(800, 600), height=300, pen=0.035, ink=INKS["pencil"], shadow=0.1)
+NOTE = partial(photo, size=(600, 600), height=330, ground=STICKY_YELLOW, ink=INKS["black"])
+RULED = partial(photo, size=(1600, 1200), height=420, pen=0.065, spacing=92, at=(0.54, 0.52), blur=1.6)
+SQUARED = partial(photo, size=(1200, 900), height=400, spacing=48, axes=(0, 1), blur=1.3)
+
+SAMPLES: dict[str, Sample] = {f"{digit}.png": Sample(mnist_form, options=PNG) for digit in range(10)} | {
+    "0-pencil.jpg": Sample(PENCIL, options=JPEG),
+    "0-thick-marker.png": Sample(partial(sheet, size=(420, 420), height=260, pen=0.2), seed=2, options=PNG),
+    "1-scan.tiff": Sample(partial(grey, SCAN), options=TIFF),
+    "1-sixteen-bit.png": Sample(partial(sixteen_bit, partial(sheet, size=(256, 256), height=170)), options=PNG),
+    "1-sticky-note.jpg": Sample(NOTE, seed=1, options=JPEG),
+    "2-large.png": Sample(partial(grey, partial(sheet, size=(1400, 1400), height=1000)), seed=1, options=PNG),
+    "2-palette.gif": Sample(partial(palette, partial(sheet, size=(200, 160), height=110, ground=PAPER))),
+    "3-blue-ink.png": Sample(
+        partial(sheet, size=(480, 400), height=240, pen=0.06, ink=INKS["blue"]), seed=1, options=PNG
+    ),
+    "3-one-bit.png": Sample(partial(two_level, partial(sheet, size=(128, 128), height=90)), options=PNG),
+    "4-tiny-in-corner.png": Sample(partial(sheet, size=(800, 600), height=34, at=(0.82, 0.2)), seed=1, options=PNG),
+    "4-transparent-dark-ink.png": Sample(partial(transparent, ink=INKS["black"], hidden=BLACK), options=PNG),
+    "5-thin-pen.webp": Sample(partial(sheet, size=(500, 400), height=280, pen=0.02), options=LOSSLESS_WEBP),
+    "5-transparent-light-ink.png": Sample(partial(transparent, ink=WHITE, hidden=WHITE), options=PNG),
+    "6-green-felt-pen.bmp": Sample(partial(sheet, size=(140, 160), height=110, pen=0.13, ink=INKS["green"])),
+    "6-upside-down-exif.jpg": Sample(partial(turned, SNAPSHOT, TURN_180), options=JPEG | {"exif": exif(TURN_180)}),
+    "7-canvas.png": Sample(partial(sheet, size=(280, 280), height=190, ink=WHITE, ground=BLACK), options=PNG),
+    "7-photo-ruled.jpg": Sample(RULED, options=JPEG),
+    "8-chalkboard.jpg": Sample(chalkboard, options=JPEG),
+    "8-cropped.png": Sample(cropped, options=PNG),
+    "8-red-on-yellow.webp": Sample(
+        partial(sheet, size=(320, 320), height=200, ink=INKS["red"], ground=STICKY_YELLOW), options={"quality": 80}
+    ),
+    "9-photo-squared.jpg": Sample(SQUARED, options=JPEG),
+    "9-sideways-exif.jpg": Sample(
+        partial(turned, SNAPSHOT, TURN_90_CLOCKWISE), options=JPEG | {"exif": exif(TURN_90_CLOCKWISE)}
+    ),
+}
+"""The files to make; the first character of a name is the digit."""
+
+CANARY = Sample(copybook, options=PNG)
+
+
+def make(path: Path, sample: Sample, digit: int) -> None:
+    """Draws one file; its generator depends on its own name and seed only, so that one file more changes no other."""
+    image = sample.draw(digit, np.random.default_rng([sample.seed, *path.name.encode()]))
+    image.save(path, **sample.options)
+    print(f"{path}: {image.width} x {image.height} {image.mode}, {path.stat().st_size:,} bytes")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Draws all files."""
+    parser = argparse.ArgumentParser(description="Draw every sample picture, and the canary, from fixed seeds.")
+    parser.add_argument("--output", type=Path, default=ROOT / "samples", help="folder to write to (%(default)s)")
+    parser.add_argument("--canary", type=Path, default=ROOT / "core" / "canary.png", help="file (%(default)s)")
+    options = parser.parse_args(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    for name, sample in SAMPLES.items():
+        make(options.output / name, sample, int(name[0]))
+    make(options.canary, CANARY, CANARY_DIGIT)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,13 @@
-"""Paper, boards, light and camera: what lies around a digit in the pictures that people send.
+"""What surrounds a digit when people send one: paper and its ruling, ink, light, and the camera.
 
-Pictures are (H, W, 3) float64 from 0 to 1 until `to_image` rounds them; an ink mask is (H, W) float64, 0 bare to 1 covered.
+A page is light as the eye sees it: (H, W, 3) float64, 0 black to 1 white. Each step takes a page and returns another:
+
+    page = rule_lines(paper((400, 300), rng), 40)
+    page = write_on(page, draw_digit(7, rng, height=150), (0.5, 0.5), INKS["blue"], rng)
+    picture = photograph(shade(page, rng), rng)
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,111 +15,172 @@ from PIL import Image, ImageFilter
 
 from samples.strokes import Ink
 
-Colour = tuple[int, int, int]
-"""Red, green, blue, 0 to 255."""
+Page = NDArray[np.float64]
 
-Picture = NDArray[np.float64]
-"""(H, W, 3) float64, 0 to 1."""
+Colour = tuple[float, float, float]
 
-Mask = NDArray[np.float64]
-"""(H, W) float64, 0 to 1."""
+PAPER: Colour = (0.97, 0.965, 0.95)
+INKS: dict[str, Colour] = {
+    "black": (0.08, 0.08, 0.09),
+    "blue": (0.07, 0.15, 0.55),
+    "green": (0.05, 0.45, 0.22),
+    "red": (0.75, 0.08, 0.10),
+    "pencil": (0.33, 0.33, 0.35),
+    "chalk": (0.95, 0.95, 0.90),
+}
 
+RULING: Colour = (0.62, 0.74, 0.88)
+"""The pale blue of school paper."""
 
-def sheet(width: int, height: int, colour: Colour) -> Picture:
-    """An even surface."""
-    return np.tile(np.array(colour) / 255, (height, width, 1))
+EXPOSURE = 0.92
+"""A camera's automatic exposure leaves the lightest part of a picture just below white."""
 
-
-def place(ink: Ink, width: int, height: int, left: int, top: int) -> Mask:
-    """The ink somewhere on a surface; what falls outside is cut off."""
-    canvas = Image.new("L", (width, height))
-    canvas.paste(Image.fromarray(ink), (left, top))
-    return np.asarray(canvas, dtype=np.float64) / 255
-
-
-def centre(ink: Ink, width: int, height: int) -> Mask:
-    """The ink in the middle of a surface."""
-    return place(ink, width, height, (width - ink.shape[1]) // 2, (height - ink.shape[0]) // 2)
+_FRAME = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1.0, 0.0]])
+"""A picture's corners as fractions of its width and height."""
 
 
-def write_on(picture: Picture, mask: Mask, colour: Colour, opacity: float = 1.0) -> Picture:
-    """The picture with ink of a colour where the mask is; below opacity 1 the paper shines through."""
-    cover = opacity * mask[..., None]
-    return picture * (1 - cover) + np.array(colour) / 255 * cover
+def noise(shape: tuple[int, int], feature: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Smooth noise (H, W) of mean 0 and standard deviation 1, whose spots are about `feature` pixels wide."""
+    height, width = (max(2, round(side / feature) + 2) for side in shape)
+    coarse = Image.fromarray(rng.normal(size=(height, width)).astype(np.float32))
+    smooth = np.asarray(coarse.resize(shape[::-1], Image.Resampling.BICUBIC), dtype=np.float64)
+    spread: NDArray[np.float64] = (smooth - smooth.mean()) / max(float(smooth.std()), 1e-9)
+    return spread
 
 
-def rule(picture: Picture, spacing: float, tilt: float, colour: Colour, *, squared: bool = False) -> Picture:
-    """Printed lines, `spacing` pixels apart and `tilt` radians off the horizontal; both ways on squared paper."""
-    rows, columns = np.mgrid[: picture.shape[0], : picture.shape[1]].astype(np.float64)
-    mask = _lines(rows * np.cos(tilt) + columns * np.sin(tilt), spacing)
-    if squared:
-        mask = np.maximum(mask, _lines(columns * np.cos(tilt) - rows * np.sin(tilt), spacing))
-    return write_on(picture, mask, colour, opacity=0.7)
+def paper(size: tuple[int, int], rng: np.random.Generator, colour: Colour = PAPER, grain: float = 0.008) -> Page:
+    """An empty page.
+
+    Args:
+        size: Width and height in pixels.
+        rng: Where the grain comes from.
+        colour: Of the page.
+        grain: How much its brightness varies, in fine fibres and coarse clouds.
+    """
+    shape = size[::-1]
+    fibres = noise(shape, 2.5, rng) + 0.6 * noise(shape, max(size) / 12, rng)
+    return np.clip(np.array(colour) * (1 + grain * fibres[..., None]), 0, 1)
 
 
-def light(picture: Picture, rng: np.random.Generator, fall: float) -> Picture:
-    """A lamp to one side: brightness falls smoothly by the share `fall` across the picture."""
-    angle = rng.uniform(0.0, 2 * np.pi)
-    rows, columns = _unit_grid(picture)
-    along = rows * np.sin(angle) + columns * np.cos(angle)
-    along = (along - along.min()) / (along.max() - along.min())
-    return picture * (1 - fall * along**1.3)[..., None]
+def rule_lines(page: Page, spacing: float, axes: Sequence[int] = (0,), strength: float = 0.8) -> Page:
+    """Printed lines; along axis 0 for ruled paper, along both for squared paper.
+
+    Args:
+        page: (H, W, 3).
+        spacing: Pixels from line to line.
+        axes: 0 for horizontal lines, 1 for vertical ones.
+        strength: How much of the ink of `RULING` is in a line's middle.
+    """
+    for axis in axes:
+        distance = np.abs((np.arange(page.shape[axis]) + spacing / 2) % spacing - spacing / 2)
+        cover = strength * np.clip(1.2 + spacing / 80 - distance, 0, 1)
+        page = _cover(page, cover[:, None] if axis == 0 else cover[None, :], RULING)
+    return page
 
 
-def shadow(picture: Picture, edge: float, angle: float, softness: float, depth: float) -> Picture:
-    """The photographer's shadow: a soft edge, `edge` of the way across, beyond which the light is less by the share `depth`."""
-    rows, columns = _unit_grid(picture)
-    along = (rows - 0.5) * np.sin(angle) + (columns - 0.5) * np.cos(angle) + 0.5 - edge
-    return picture * (1 - depth / (1 + np.exp(-along / softness)))[..., None]
+def write_on(
+    page: Page,
+    ink: Ink,
+    at: tuple[float, float],
+    colour: Colour,
+    rng: np.random.Generator,
+    patchy: float = 0.0,
+) -> Page:
+    """Puts ink on a page.
+
+    Args:
+        page: (H, W, 3).
+        ink: The pen's cover, no larger than the page.
+        at: Where its middle goes, as fractions of the page's width and height.
+        colour: Of the ink.
+        rng: Where the patches come from.
+        patchy: How unevenly the ink lies: 0 for paint, 0.1 a ball pen, 0.5 chalk on a rough board.
+
+    Raises:
+        ValueError: The ink would fall off the page.
+    """
+    shape = (page.shape[0], page.shape[1])
+    height, width = ink.shape
+    left, top = round(at[0] * shape[1] - width / 2), round(at[1] * shape[0] - height / 2)
+    if left < 0 or top < 0 or left + width > shape[1] or top + height > shape[0]:
+        raise ValueError(f"ink of {width} x {height} pixels at {at} does not fit on the page")
+    cover = np.zeros(shape)
+    cover[top : top + height, left : left + width] = ink / 255
+    tooth = noise(shape, 2, rng) + 0.5 * noise(shape, 30, rng)
+    return _cover(page, cover * np.clip(1 - patchy * (0.8 + 0.8 * tooth), 0.08, 1), colour)
 
 
-def grain(picture: Picture, rng: np.random.Generator, strength: float, size: float = 0.0) -> Picture:
-    """Noise of a standard deviation `strength`, the same in all channels, in specks of about `size` pixels."""
-    noise = speckle(picture.shape[0], picture.shape[1], rng, size)
-    return picture + strength * noise[..., None]
+def blackboard(size: tuple[int, int], rng: np.random.Generator) -> Page:
+    """A dark green board, wiped but not washed: smears of old chalk run across it."""
+    page = paper(size, rng, colour=(0.12, 0.21, 0.18), grain=0.03)
+    shape = size[::-1]
+    wiped = noise((shape[0] * 2, max(2, shape[1] // 25)), 7, rng).astype(np.float32)
+    streaks = Image.fromarray(wiped).resize((size[0], size[1] * 2), Image.Resampling.BICUBIC).rotate(-12)
+    top = shape[0] // 2
+    smear = 0.06 + 0.008 * np.asarray(streaks)[top : top + shape[0]] + 0.025 * noise(shape, size[0] / 5, rng)
+    return _cover(page, np.clip(smear, 0, 1), INKS["chalk"])
 
 
-def speckle(height: int, width: int, rng: np.random.Generator, size: float) -> NDArray[np.float64]:
-    """(H, W) noise of mean about 0 and standard deviation 1, in specks of about `size` pixels."""
-    coarse = 1 + int(size)
-    noise = rng.normal(size=(height // coarse + 2, width // coarse + 2))
-    if coarse == 1:
-        return noise[:height, :width]
-    larger = Image.fromarray(noise.astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC)
-    smooth = np.asarray(larger, dtype=np.float64)
-    return smooth / smooth.std()
+def shade(page: Page, rng: np.random.Generator, fall_off: float = 0.3, shadow: float = 0.25) -> Page:
+    """Uneven room light: it falls off across the page, is warm on one side, and somebody's shadow lies over a part.
+
+    Args:
+        page: (H, W, 3).
+        rng: Where the directions come from.
+        fall_off: What part of the light is lost from the lightest corner to the darkest.
+        shadow: What part of the light the shadow takes.
+    """
+    height, width = page.shape[:2]
+    y, x = (np.mgrid[0:height, 0:width] - [[[height / 2]], [[width / 2]]]) / max(height, width)
+    away, across = rng.uniform(0, 2 * np.pi, size=2)
+    light = 1 - fall_off * (0.5 + x * np.cos(away) + y * np.sin(away))
+    ripple = 0.04 * np.sin(9 * (y * np.cos(across) - x * np.sin(across)) + rng.uniform(0, 6))
+    edge = x * np.cos(across) + y * np.sin(across) - rng.uniform(0.10, 0.25) + ripple
+    light *= 1 - shadow / (1 + np.exp(-edge / 0.02))
+    warmth = np.stack([1 + 0.04 * x, np.ones_like(x), 1 - 0.10 * (0.5 + x)], axis=2)
+    lit: Page = page * light[..., None] * warmth
+    return lit
 
 
-def chalk(mask: Mask, rng: np.random.Generator) -> Mask:
-    """The mask as chalk leaves it: broken up by the board's roughness, more so at the edges of the stroke."""
-    rough = 0.6 * speckle(*mask.shape, rng, 1) + 0.4 * speckle(*mask.shape, rng, 4)
-    return mask * np.clip(0.85 - 0.28 * rough, 0.15, 1.0)
+def photograph(
+    page: Page, rng: np.random.Generator, *, tilt: float = 0.06, blur: float = 1.0, sensor_noise: float = 0.012
+) -> Image.Image:
+    """A hand-held camera's picture of the middle of a page, in the page's own size.
+
+    Args:
+        page: (H, W, 3).
+        rng: Where the camera's place and its noise come from.
+        tilt: How far the corners move inwards, as a fraction of the size: perspective, turn and crop in one.
+        blur: Of the lens, pixels.
+        sensor_noise: Standard deviation of a pixel's brightness.
+    """
+    height, width = page.shape[:2]
+    inward = rng.uniform(0.1, 1.0, size=(4, 2)) * tilt * (1 - 2 * _FRAME)
+    image = to_image(page * (EXPOSURE / np.percentile(page, 99))).transform(
+        (width, height),
+        Image.Transform.PERSPECTIVE,
+        _homography(_FRAME * [width, height], (_FRAME + inward) * [width, height]),
+        Image.Resampling.BICUBIC,
+    )
+    seen = np.asarray(image.filter(ImageFilter.GaussianBlur(blur)), dtype=np.float64) / 255
+    return to_image(seen + sensor_noise * noise((height, width), 1.3, rng)[..., None])
 
 
-def smears(picture: Picture, rng: np.random.Generator, strength: float) -> Picture:
-    """A wiped board: long faint smears."""
-    streaks = speckle(picture.shape[0], picture.shape[1] // 8, rng, 14)
-    wide = Image.fromarray(streaks.astype(np.float32)).resize(picture.shape[1::-1], Image.Resampling.BICUBIC)
-    return picture + strength * np.asarray(wide, dtype=np.float64)[..., None]
+def to_image(page: Page) -> Image.Image:
+    """The page as an 8-bit RGB picture."""
+    return Image.fromarray(np.rint(np.clip(page, 0, 1) * 255).astype(np.uint8), "RGB")
 
 
-def to_image(picture: Picture, blur: float = 0.0) -> Image.Image:
-    """The picture as 8-bit RGB, seen through a lens that blurs by `blur` pixels."""
-    image = Image.fromarray(np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8))
-    return image.filter(ImageFilter.GaussianBlur(blur)) if blur else image
+def _cover(page: Page, cover: NDArray[np.float64], colour: Colour) -> Page:
+    """Colour laid over a page; `cover`, (H, W) or broadcast to it, is 0 where the page stays, 1 where it is hidden."""
+    return page * (1 - cover[..., None]) + np.array(colour) * cover[..., None]
 
 
-def to_grey(picture: Picture) -> NDArray[np.float64]:
-    """(H, W) luma, ITU-R BT.601, 0 to 1."""
-    return np.clip(picture, 0, 1) @ np.array([0.299, 0.587, 0.114])
-
-
-def _lines(across: NDArray[np.float64], spacing: float) -> Mask:
-    """A mask of lines two pixels wide, antialiased."""
-    distance = np.abs((across + spacing / 2) % spacing - spacing / 2)
-    return np.clip(1.5 - distance, 0.0, 1.0)
-
-
-def _unit_grid(picture: Picture) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Rows and columns from 0 to 1, shaped to broadcast to (H, W)."""
-    return np.linspace(0, 1, picture.shape[0])[:, None], np.linspace(0, 1, picture.shape[1])[None, :]
+def _homography(corners: NDArray[np.float64], targets: NDArray[np.float64]) -> list[float]:
+    """The eight numbers with which Pillow maps `corners` (4, 2) to `targets` (4, 2)."""
+    rows, values = [], []
+    for (x, y), (u, v) in zip(corners.tolist(), targets.tolist(), strict=True):
+        rows += [[x, y, 1, 0, 0, 0, -u * x, -u * y], [0, 0, 0, x, y, 1, -v * x, -v * y]]
+        values += [u, v]
+    solution: list[float] = np.linalg.solve(np.array(rows), np.array(values)).tolist()
+    return solution
