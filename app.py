@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """
     settings = settings or load_settings()
     service = _load_service(settings)
-    can_read(service.wrapper)  # so that the first request finds decoders and network warm; a misread canary is logged
+    can_read(service.wrapper)  # so that the first request finds every step warm
     _log_start(settings, service)
     return create_application(
         service,

@@ -13,7 +13,7 @@ CANARY_LABEL_ID = 3
 
 @cache
 def canary() -> Picture:
-    """The picture, drawn by `samples/make_samples.py` in MNIST's form."""
+    """The picture, drawn by `samples/make_samples.py`: dark ink on light paper, so that no step is passed over."""
     return Picture(Path(__file__).with_name("canary.png").read_bytes(), "canary.png")
 
 

@@ -24,6 +24,7 @@ from samples.scenes import INKS, PAPER, Colour  # noqa: E402
 from samples.strokes import Hand, Ink, draw_digit, random_hand, to_mnist_form  # noqa: E402
 
 CANARY_DIGIT = 3
+CANARY_SIDE = 112
 
 ORIENTATION = 0x0112
 """The EXIF tag that says how a camera was held (Exif 2.32, section 4.6.4)."""
@@ -62,9 +63,12 @@ def mnist_form(digit: int, rng: np.random.Generator) -> Image.Image:
 
 
 def copybook(digit: int, rng: np.random.Generator) -> Image.Image:
-    """In MNIST's form, by a careful hand: any network that reads digits at all reads it."""
+    """Dark on light, by a careful hand: any network that reads digits at all reads it."""
     hand = Hand(width=0.12, slant=0.08, wobble=0.006, pressure=0.1)
-    return Image.fromarray(to_mnist_form(draw_digit(digit, rng, hand=hand, way=0)))
+    ink = draw_digit(digit, rng, height=72, hand=hand, way=0)
+    page = Image.new("L", (CANARY_SIDE, CANARY_SIDE), 255)
+    page.paste(0, ((CANARY_SIDE - ink.shape[1]) // 2, (CANARY_SIDE - ink.shape[0]) // 2), Image.fromarray(ink))
+    return page
 
 
 def sheet(
