@@ -10,12 +10,6 @@ FROM python:3.11-slim-bookworm
 # PyTorch's builds for the CPU, a tenth of the size of those for CUDA. Empty it for a GPU: --build-arg torch_index=
 ARG torch_index=https://download.pytorch.org/whl/cpu
 
-# Where the weights come from: those of this repository; or, with a bucket, the archive MODEL_BUCKET/MODEL_FILE, which must agree
-# with sha512sums.txt; or, with use_pre_trained_model=false, the folder custom_assets/ with a sha512sums.txt of its own.
-ARG model_bucket=
-ARG model_file=assets.tar.gz
-ARG use_pre_trained_model=true
-
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/tmp
@@ -27,6 +21,12 @@ RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ig
       ${torch_index:+--extra-index-url "$torch_index"} -r requirements.txt
 
 COPY . .
+
+# Where the weights come from: those of this repository; or, with a bucket, the archive MODEL_BUCKET/MODEL_FILE, which must agree
+# with sha512sums.txt; or, with use_pre_trained_model=false, the folder custom_assets/ with a sha512sums.txt of its own.
+ARG model_bucket=
+ARG model_file=assets.tar.gz
+ARG use_pre_trained_model=true
 
 RUN if [ "$use_pre_trained_model" = true ] && [ -n "$model_bucket" ]; then \
       rm -rf assets/* && \

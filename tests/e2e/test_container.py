@@ -1,10 +1,14 @@
 """The image, really built and run. Needs a Docker engine with the base image, or a registry to pull it from."""
 
 import contextlib
+import functools
+import http.server
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -13,6 +17,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from core.integrity import CHECKSUMS_NAME, write_checksums
 from tests.contract import assert_predictions
 from tests.e2e.conftest import ROOT, free_port
 
@@ -37,7 +42,7 @@ def image() -> str:
     """The image built from this tree; layers that have not changed come from the engine's cache."""
     if not has_engine():
         pytest.skip(f"NOT RUN: no Docker engine with {BASE_IMAGE} answers, so the image was neither built nor run")
-    built = docker("build", "--network", "host", "--tag", "max-pytorch-mnist", str(ROOT), timeout_s=1200)
+    built = build("max-pytorch-mnist", ROOT)
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     return "max-pytorch-mnist"
 
@@ -106,21 +111,68 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert {file for file in files if file != "__pycache__"} == wanted | {"sha512sums.txt"}
 
 
+def build(tag: str, tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    options = [word for argument in arguments for word in ("--build-arg", argument)]
+    return docker("build", "--network", "host", "--tag", tag, *options, str(tree), timeout_s=1200)
+
+
+def copy_of_the_project(tree: Path) -> Path:
+    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+    return tree
+
+
 def test_custom_assets(image: str, tmp_path: Path) -> None:
     """`use_pre_trained_model=false` serves what lies in `custom_assets/`, and refuses it where a checksum is wrong."""
-    tree = tmp_path / "tree"
-    shutil.copytree(ROOT, tree, ignore=shutil.ignore_patterns(".git", ".venv", ".*_cache", "__pycache__"))
+    tree = copy_of_the_project(tmp_path / "tree")
     custom = tree / "custom_assets"
     shutil.move(tree / "assets", custom)
-    sums = (ROOT / "sha512sums.txt").read_text().replace("  assets/", "  ")
-    (custom / "sha512sums.txt").write_text(sums)
+    write_checksums_inside(custom)
     (tree / "assets").mkdir()
-    options = ["--network", "host", "--build-arg", "use_pre_trained_model=false", "--tag", f"{image}-custom", str(tree)]
-    built = docker("build", *options, timeout_s=1200)
+    built = build(f"{image}-custom", tree, "use_pre_trained_model=false")
     assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
     with running(f"{image}-custom") as (_, url):
         assert requests.get(f"{url}/model/metadata", timeout=10).json()["id"] == "digit-net"
     (custom / "digit-net.json").write_text("{}")
-    spoilt = docker("build", *options, timeout_s=1200)
+    spoilt = build(f"{image}-custom", tree, "use_pre_trained_model=false")
     assert spoilt.returncode != 0
     assert "digit-net.json: FAILED" in spoilt.stdout + spoilt.stderr
+
+
+def write_checksums_inside(assets_dir: Path) -> None:
+    (assets_dir / CHECKSUMS_NAME).touch()
+    write_checksums(assets_dir)
+
+
+def test_weights_from_a_bucket(image: str, tmp_path: Path) -> None:
+    """`model_bucket` fetches an archive of the weights, and what is not in `sha512sums.txt` stops the build."""
+    tree, bucket = copy_of_the_project(tmp_path / "tree"), tmp_path / "bucket"
+    bucket.mkdir()
+    pack(tree / "assets", bucket / "good.tar.gz")
+    (tree / "assets" / "digit-net.pt").write_bytes(b"other weights")
+    pack(tree / "assets", bucket / "bad.tar.gz")
+    with hosting(bucket) as url:
+        built = build(f"{image}-bucket", tree, f"model_bucket={url}", "model_file=good.tar.gz")
+        assert built.returncode == 0, built.stdout[-3000:] + built.stderr[-3000:]
+        spoilt = build(f"{image}-bucket", tree, f"model_bucket={url}", "model_file=bad.tar.gz")
+    assert spoilt.returncode != 0
+    assert "digit-net.pt: FAILED" in spoilt.stdout + spoilt.stderr
+    (first, *_) = (ROOT / CHECKSUMS_NAME).read_text().splitlines()
+    assert first in docker("run", "--rm", f"{image}-bucket", "sha512sum", first.split()[1]).stdout
+
+
+def pack(folder: Path, archive: Path) -> None:
+    with tarfile.open(archive, "w:gz") as tar:
+        for path in folder.iterdir():
+            tar.add(path, path.name)
+
+
+@contextlib.contextmanager
+def hosting(folder: Path) -> Iterator[str]:
+    """A folder served over HTTP on loopback."""
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()

@@ -1,7 +1,7 @@
 """A checkpoint with the reference's state dict is served, and says what the reference itself would say.
 
-The reference (max-pytorch-mnist) is written down here once more, from its published layers and without a line of ours, so that the two
-can disagree.
+The reference (max-pytorch-mnist) is written down here once more, from its published layers and without a line of ours,
+so that the two can disagree.
 """
 
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ BATCH = 250
 
 
 def reference_argmax(images: Tensor, weights: dict[str, Tensor]) -> list[int]:
-    """What the reference answers for images (N, 28, 28) uint8: its transform scales to 0..1 and normalises by 0.5 and 0.5."""
+    """What the reference answers for images (N, 28, 28) uint8: it scales them to 0..1 and normalises by 0.5 and 0.5."""
     x = (images.unsqueeze(1).float() / 255 - 0.5) / 0.5
     x = functional.max_pool2d(functional.relu(functional.conv2d(x, weights["conv1.weight"], weights["conv1.bias"])), 2)
     x = functional.max_pool2d(functional.relu(functional.conv2d(x, weights["conv2.weight"], weights["conv2.bias"])), 2)
