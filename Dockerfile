@@ -30,8 +30,8 @@ ARG use_pre_trained_model=true
 
 RUN if [ "$use_pre_trained_model" = true ] && [ -n "$model_bucket" ]; then \
       rm -rf assets/* && \
-      python -c 'import sys, tarfile, urllib.request as u; tarfile.open(fileobj=u.urlopen(sys.argv[1]), mode="r|*").extractall("assets", filter="data")' \
-        "$model_bucket/$model_file"; \
+      python -c 'import shutil, sys, urllib.request as u; shutil.copyfileobj(u.urlopen(sys.argv[1]), sys.stdout.buffer)' \
+        "$model_bucket/$model_file" | tar --extract --gzip --no-same-owner --directory assets; \
     elif [ "$use_pre_trained_model" != true ]; then \
       [ -f custom_assets/sha512sums.txt ] || { echo "custom_assets/sha512sums.txt is missing: make checksums ASSETS=custom_assets" >&2; exit 1; }; \
       rm -rf assets && mv custom_assets assets; \
