@@ -57,8 +57,9 @@ format: $(VENV)/.test ## mend what the linter can
 data: $(VENV)/.train ## find or download MNIST
 	$(BIN)/python -m training data
 
+# Idle threads sleep instead of spinning, which halves the time on a busy machine and changes no result.
 train: $(VENV)/.train ## train the default network: weights, description, checksums
-	$(BIN)/python -m training train
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m training train
 
 checksums: $(VENV)/.train ## list the assets' SHA-512 again
 	$(BIN)/python -m training checksums --assets $(ASSETS)

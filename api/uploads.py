@@ -67,7 +67,7 @@ def _read_pictures(request: Request, max_images: int) -> list[Picture]:
 
 def _read_body(request: Request) -> bytes:
     data: bytes = request.stream.read()
-    request.stream.read(1)  # Werkzeug cuts a body of unknown length at its limit and complains only now
+    request.stream.read(1)  # Werkzeug cuts a body of unknown length at its limit, and complains here
     return data
 
 

@@ -9,6 +9,7 @@ from core.model import ModelWrapper, Picture
 logger = logging.getLogger(__name__)
 
 CANARY_LABEL_ID = 3
+CANARY_PIXELS = 112 * 112
 
 
 @cache
@@ -19,8 +20,9 @@ def canary() -> Picture:
 
 def can_read(wrapper: ModelWrapper) -> bool:
     """Tell whether the wrapper reads the canary rightly now; a failure is logged, never raised."""
+    probe = ModelWrapper(wrapper.engine, wrapper.temperature, CANARY_PIXELS)  # the limit for clients may be smaller
     try:
-        label_id = wrapper.read([canary()])[0].predictions[0].label_id
+        label_id = probe.read([canary()])[0].predictions[0].label_id
     except Exception:
         logger.exception("the canary could not be read")
         return False

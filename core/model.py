@@ -49,7 +49,7 @@ class ModelWrapper:
             max_image_pixels: Largest picture that is decoded, width times height.
         """
         self.engine = engine
-        self._temperature = temperature
+        self.temperature = temperature
         self._max_image_pixels = max_image_pixels
 
     def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
@@ -89,7 +89,7 @@ class ModelWrapper:
 
     def post_process(self, logits: Logits, top_k: int = 1) -> list[tuple[Prediction, ...]]:
         """Return the `top_k` predictions for each row of logits (N, 10), most probable first."""
-        probabilities = softmax(logits, self._temperature)
+        probabilities = softmax(logits, self.temperature)
         best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (N, top_k)
         chosen = np.take_along_axis(probabilities, best, axis=1)
         rows = zip(best.tolist(), chosen.tolist(), strict=True)
