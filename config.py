@@ -66,9 +66,9 @@ class Settings(BaseSettings):
         description="server processes; by default the CPUs that the cgroup grants",
     )
     threads: int = Field(8, ge=1, le=1024, description="requests that one process takes in hand at once")
-    engine: Literal["auto", "torch"] = Field("auto", description="what runs the network")
+    engine: Literal["auto", "torch"] = Field("auto", description="what runs the network: `auto` or `torch`")
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="where it runs; `auto` is the GPU if there is one"
+        "auto", description="where it runs: `cpu`, `cuda`, or `auto` for the GPU if there is one"
     )
     assets_dir: Path = Field(Path("assets"), description="folder of the checkpoints")
     model_name: str = Field(
@@ -94,9 +94,9 @@ class Settings(BaseSettings):
     cors_enable: bool = Field(False, description="answer browsers of other origins")
     cors_origins: CommaSeparated = Field(("*",), description="those origins, separated by commas")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
-        "info", description="least severe line logged"
+        "info", description="least severe line logged: `debug`, `info`, `warning`, `error` or `critical`"
     )
-    log_format: Literal["text", "json"] = Field("text", description="form of the log's lines")
+    log_format: Literal["text", "json"] = Field("text", description="form of the log's lines: `text` or `json`")
     debug: bool = Field(False, description="serve with Flask's reloader instead of gunicorn")
 
     @field_validator("engine", "device", "log_level", "log_format", mode="before")

@@ -13,7 +13,7 @@ from tests.e2e.conftest import ROOT
 pytestmark = pytest.mark.e2e
 
 README = (ROOT / "README.md").read_text()
-EXAMPLES = re.findall(r"^\$ (curl [^\n]*)\n(\{[^\n]*\})$", README, re.MULTILINE)
+EXAMPLES = re.findall(r"^```console\n\$ (curl [^\n]*)\n(\{.*?\})\n```$", README, re.MULTILINE | re.DOTALL)
 PROBABILITY_SPREAD = 0.001
 """Another CPU sums in another order."""
 
