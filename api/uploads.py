@@ -35,7 +35,7 @@ def read_pictures(request: Request, max_images: int) -> list[Picture]:
     """Return the pictures of a request, at least one, in the order sent.
 
     Args:
-        request: An `UploadRequest`; multipart with fields named `image` or `file`, or one raw body of an `image/*` type.
+        request: An `UploadRequest`: multipart with fields named `image` or `file`, or a raw body of an `image/*` type.
         max_images: Most pictures allowed.
 
     Raises:

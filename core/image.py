@@ -1,7 +1,8 @@
 """Bytes of any picture of one digit -> the canonical digit that every network here was trained on.
 
-The target is MNIST's own recipe (http://yann.lecun.com/exdb/mnist/): bilevel ink, fitted into 20x20 with antialiasing, keeping its
-shape, and centred by mass in 28x28, light on black. A picture that has that form already passes bit for bit.
+The target is MNIST's own recipe (http://yann.lecun.com/exdb/mnist/): bilevel ink, fitted into 20x20 with antialiasing,
+keeping its shape, and centred by mass in 28x28, light on black. A picture that has that form already passes bit for
+bit.
 """
 
 from dataclasses import dataclass
@@ -11,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from core import decode
 from core.errors import NoInk
+from core.imaging import decode
 
 SIDE = 28
 
@@ -20,10 +21,11 @@ MAX_BORDER_INK = 8
 """MNIST's training digits light up to 6 of the 108 outermost pixels, and never a corner (counted over all 60,000)."""
 
 MAX_OFF_CENTRE = 3.0
-"""MNIST's centres of mass are within 0.52 pixels of the middle; networks are trained to bear shifts of about 3 pixels."""
+"""MNIST's centres of mass are within 0.52 pixels of the middle; networks are trained to bear shifts of about 3
+pixels."""
 
-LEAST_EXTENT = 14
-"""MNIST's digits are 19 or 20 pixels long; down to this, a network reads them as they are."""
+MOST_EXTENT = 24
+"""MNIST's digits are at most 20 pixels long; more than this, specks and lines included, needs fitting."""
 
 LEAST_PEAK = 128
 """MNIST's digits reach at least 254; below half of full scale the contrast needs mending."""
@@ -81,9 +83,10 @@ def has_mnist_form(raw: bytes, pixels: Pixels) -> bool:
 
 
 def _is_centred(sums: NDArray[np.uint64]) -> bool:
-    """Whether ink, summed by row or by column (28,), has its centre of mass near the middle."""
+    """Whether ink, summed by row or column (28,), is of MNIST's size at most, its centre of mass near the middle."""
     total = int(sums.sum())
-    return abs(int(_PLACES @ sums) - 14 * total) <= MAX_OFF_CENTRE * total
+    lit = sums.nonzero()[0]
+    return int(lit[-1] - lit[0]) < MOST_EXTENT and abs(int(_PLACES @ sums) - 14 * total) <= MAX_OFF_CENTRE * total
 
 
 _PLACES = np.arange(SIDE, dtype=np.uint64)
@@ -91,7 +94,7 @@ _PLACES = np.arange(SIDE, dtype=np.uint64)
 
 def _convert(image: Image.Image) -> CanonicalDigit:
     """Any picture but one that passes as it is; OpenCV is imported here, as the first step of a slow path."""
-    from core import canonical
+    from core.imaging import canonical
 
     pixels, adjustments = decode.decode(image)
     if pixels.shape == (SIDE, SIDE) or (pixels.shape[:2] == (SIDE, SIDE) and not np.ptp(pixels, axis=2).any()):

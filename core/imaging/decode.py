@@ -1,7 +1,8 @@
 """Bytes of a picture -> 8-bit pixels: the first frame, upright, without transparency.
 
-Only the decoders of `FORMATS` are tried, the number of pixels is read from the header before anything is decoded, and whatever a
-decoder raises becomes `InvalidImage`. Pillow does the decoding (https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html).
+Only the decoders of `FORMATS` are tried, the number of pixels is read from the header before anything is decoded, and
+whatever a decoder raises becomes `InvalidImage`. Pillow does the decoding
+(https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html).
 """
 
 import struct
@@ -16,8 +17,9 @@ from core.errors import ImageTooLarge, InvalidImage
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 
-WORKING_SIDE = 1600
-"""Longest side, in pixels, that is kept of a larger picture: a digit of 5 % of a photo's height is still 60 pixels tall."""
+WORKING_SIDE = 1500
+"""Larger pictures are averaged down while their longest side stays above this: a digit of 5 % of a photo's height keeps
+75 pixels."""
 
 EXIF_ORIENTATION = 0x0112
 
@@ -76,8 +78,9 @@ def load(image: Image.Image) -> Image.Image:
         InvalidImage: the decoder fails, for whatever reason.
     """
     try:
-        if image.format in ("JPEG", "MPO") and max(image.size) > WORKING_SIDE:
-            image.draft(None, (min(image.width, WORKING_SIDE), min(image.height, WORKING_SIDE)))
+        factor = max(image.size) // WORKING_SIDE
+        if image.format in ("JPEG", "MPO") and factor > 1:
+            image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
         image.load()
     except (Image.DecompressionBombError, *_DECODER_ERRORS) as exc:
         raise _invalid(exc) from exc
@@ -95,7 +98,7 @@ def decode(image: Image.Image) -> tuple[Pixels, list[str]]:
     """Turns a loaded picture of any mode into grey or RGB pixels.
 
     Returns:
-        Pixels (H, W) or (H, W, 3) RGB, uint8, longest side at most about `WORKING_SIDE`; what was done to get there.
+        Pixels (H, W) or (H, W, 3) RGB, uint8, longest side less than twice `WORKING_SIDE`; what was done to get there.
 
     Raises:
         InvalidImage: the conversion fails, for whatever reason.
@@ -134,22 +137,17 @@ def orient(pixels: Pixels, orientation: int) -> Pixels:
 
 
 def shrink(image: Image.Image) -> Image.Image:
-    """Averages whole blocks of pixels until the longest side is at most about `WORKING_SIDE`; few bytes are held at a time."""
-    factor = -(-max(image.size) // WORKING_SIDE)
+    """Averages whole blocks of pixels until the longest side is less than twice `WORKING_SIDE`."""
+    factor = max(image.size) // WORKING_SIDE
     if factor < 2:
         return image
     if image.mode in _DEEP_MODES:
-        return Image.fromarray(np.asarray(image)[::1, ::1].astype(np.float32)).reduce(factor)
-    if image.mode == "1":
+        image = Image.fromarray(np.asarray(image).astype(np.float32))
+    elif image.mode == "1":
         image = image.convert("L")
-    elif image.mode in ("P", "PA"):
+    elif image.mode in ("P", "PA") or "transparency" in image.info:
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    return image.reduce(_block(image.size, factor))
-
-
-def _block(size: tuple[int, int], factor: int) -> tuple[int, int]:
-    """The block to average: no wider or higher than the picture itself."""
-    return min(factor, size[0]), min(factor, size[1])
+    return image.reduce((min(factor, image.width), min(factor, image.height)))
 
 
 def to_pixels(image: Image.Image) -> tuple[Pixels, bool]:
@@ -170,8 +168,8 @@ def to_pixels(image: Image.Image) -> tuple[Pixels, bool]:
 def from_deep(values: NDArray[np.float32]) -> Pixels:
     """Scales deep grey (16-bit, 32-bit, float) to 8 bits.
 
-    Whole numbers are taken as 8 to 32 bits deep, by the largest of them; floats as 0 to 1 where they fit; a picture with
-    negative values is stretched from its least to its greatest. NaN and infinities become the least finite value.
+    Whole numbers are taken as 8 to 32 bits deep, by the largest of them; floats as 0 to 1 where they fit; a picture
+    with negative values is stretched from its least to its greatest. NaN and infinities become the least finite value.
     """
     finite = np.isfinite(values)
     if not finite.any():
@@ -205,8 +203,9 @@ def flatten(rgba: Pixels) -> tuple[Pixels, bool]:
 def paper_colour(colours: Pixels, alpha: Pixels) -> NDArray[np.float32]:
     """The RGB colour to lay a transparent picture on.
 
-    A picture that is mostly opaque and holds contrast of its own has its own paper: the transparent rest (rounded corners, a cut-out
-    sheet) takes that paper's colour. Otherwise the opaque part is the ink, and the paper is black or white, whichever is farther.
+    A picture that is mostly opaque and holds contrast of its own has its own paper: the transparent rest (rounded
+    corners, a cut-out sheet) takes that paper's colour. Otherwise the opaque part is the ink, and the paper is black or
+    white, whichever is farther.
     """
     opaque = colours[alpha >= 128].astype(np.float32)
     if opaque.size == 0:

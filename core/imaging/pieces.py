@@ -1,4 +1,4 @@
-"""Contrast -> the strokes of one digit: thresholds, ruled lines, frames, specks, and which pieces belong to the digit."""
+"""Contrast -> the connected pieces of ink that make up one digit, without specks, frames and shadows."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.ink import LEAST_CONTRAST, Floats, Pixels, noise_level
+from core.imaging.ink import LEAST_CONTRAST, Floats, noise_level
 
 NOISE_FACTOR = 4.5
 """Ink stands this many standard deviations above the paper's noise."""
@@ -20,24 +20,31 @@ SPECK_SHARE = 0.03
 NEAR = 0.3
 """A piece is part of the digit if the gap to it is at most this share of the digit's height or width."""
 
-LINE_SHARE = 0.015
-"""A ruled line is at most this share of the picture's longer side thick; a stroke that crosses the whole picture is thicker."""
-
 MOST_PIECES = 64
 """Only the largest pieces are looked at: the digit is among them, and the time is bounded."""
+
+PENALTY_FLAT, PENALTY_UNEVEN = 0.02, 0.002
+"""What a piece that hugs the border weighs: on flat paper it may still be a digit that was cropped tightly, in a photo
+hardly."""
 
 Mask = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """Connected pieces of ink: `labels` (H, W) int32 with 0 for paper; rows of `stats` are left, top, width, height, area."""
+    """Connected pieces of ink.
+
+    Attributes:
+        labels: (H, W) int32, 0 for paper.
+        stats: (N, 5) int32, a row a label: left, top, width, height, area.
+    """
 
     labels: NDArray[np.int32]
     stats: NDArray[np.int32]
 
     @property
     def count(self) -> int:
+        """Number of labels, that of the paper included."""
         return len(self.stats)
 
 
@@ -58,74 +65,12 @@ def threshold(ink: Floats) -> Mask:
     return (ink > np.maximum(least, CORE_SHARE * strongest[pieces.labels])).astype(np.uint8)
 
 
-def find_lines(mask: Mask) -> list[tuple[int, int, int, int]]:
-    """Straight lines that run through the whole picture, as (x0, y0, x1, y1) on its borders."""
-    height, width = mask.shape
-    found = cv2.HoughLines(mask, 1, np.pi / 360, int(0.6 * min(height, width)))
-    if found is None:
-        return []
-    thick = cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    chords = (_chord(float(rho), float(theta), width, height) for rho, theta in found[:300, 0, :2])
-    lines = [line for line in chords if line is not None and _coverage(thick, line) > 0.85]
-    return [line for line in lines if _thickness(mask, line) <= max(2, LINE_SHARE * max(mask.shape))]
-
-
-def _chord(rho: float, theta: float, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """The part of the line x cos(theta) + y sin(theta) = rho that lies in the picture."""
-    far = 2 * (width + height)
-    x, y = rho * np.cos(theta), rho * np.sin(theta)
-    dx, dy = -np.sin(theta) * far, np.cos(theta) * far
-    inside, start, end = cv2.clipLine((0, 0, width, height), (round(x - dx), round(y - dy)), (round(x + dx), round(y + dy)))
-    if not inside or max(abs(start[0] - end[0]), abs(start[1] - end[1])) < 0.6 * min(width, height):
-        return None
-    return (*start, *end)
-
-
-def _coverage(mask: Mask, line: tuple[int, int, int, int]) -> float:
-    """The share of a line's pixels that are marked."""
-    count = max(abs(line[2] - line[0]), abs(line[3] - line[1])) + 1
-    columns = np.linspace(line[0], line[2], count).round().astype(int)
-    rows = np.linspace(line[1], line[3], count).round().astype(int)
-    return float(mask[rows, columns].mean())
-
-
-def remove_lines(mask: Mask, lines: list[tuple[int, int, int, int]]) -> Mask:
-    """Takes lines out, except where a stroke crosses them: there the run of ink across the line is longer than the line is thick.
-
-    The rule is that of staff-line removal in music recognition (Dalitz et al., 2008).
-    """
-    cleaned = mask.copy()
-    for line in lines:
-        upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
-        thickness = _thickness(mask, line)
-        band = np.zeros_like(mask)
-        cv2.line(band, line[:2], line[2:], 1, thickness + 4)
-        reach = thickness + 4
-        across = np.ones((1, reach) if upright else (reach, 1), np.uint8)
-        crossing = cv2.morphologyEx(mask, cv2.MORPH_OPEN, across)
-        cleaned[(band > 0) & (crossing == 0)] = 0
-    return cleaned
-
-
-def _thickness(mask: Mask, line: tuple[int, int, int, int]) -> int:
-    """The median length of the runs of ink across a line."""
-    half = 12
-    upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
-    count = max(abs(line[2] - line[0]), abs(line[3] - line[1])) + 1
-    columns = np.linspace(line[0], line[2], count).round().astype(int)
-    rows = np.linspace(line[1], line[3], count).round().astype(int)
-    padded = np.pad(mask, half)
-    offsets = range(-half, half + 1)
-    across = np.stack([padded[rows + half + (0 if upright else o), columns + half + (o if upright else 0)] for o in offsets])
-    return max(1, int(np.median(across.sum(axis=0))))
-
-
-def choose(mask: Mask, ink: Floats, sharp: float = 0.0) -> Mask | None:
+def choose(mask: Mask, ink: Floats, slope: float = 0.0) -> Mask | None:
     """Marks the pieces of the digit only; None where no piece can be a digit's."""
     pieces = pieces_of(mask)
     scores = np.zeros(pieces.count)
     for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES]:
-        scores[label] = score(pieces, int(label), ink, sharp) if label else 0.0
+        scores[label] = score(pieces, int(label), ink, slope) if label else 0.0
     if scores.max() <= 0:
         return None
     chosen = np.zeros(pieces.count, np.uint8)
@@ -133,8 +78,8 @@ def choose(mask: Mask, ink: Floats, sharp: float = 0.0) -> Mask | None:
     return chosen[pieces.labels]
 
 
-def score(pieces: Pieces, label: int, ink: Floats, sharp: float) -> float:
-    """How likely a piece is the digit or its largest part: much ink, strong, central, not along the border, not a frame."""
+def score(pieces: Pieces, label: int, ink: Floats, slope: float) -> float:
+    """How likely a piece is the digit or its largest part: large, strong, central, no frame, not along the border."""
     left, top, width, height, area = (int(value) for value in pieces.stats[label])
     rows, columns = ink.shape
     if area < 12 or max(width, height) < 0.012 * max(rows, columns):
@@ -142,22 +87,32 @@ def score(pieces: Pieces, label: int, ink: Floats, sharp: float) -> float:
     box = (slice(top, top + height), slice(left, left + width))
     inside = pieces.labels[box] == label
     strength = float(ink[box][inside].mean())
-    if sharp and sharpness(ink[box], inside) < sharp:
+    if slope and sharpness(ink[box], inside) < slope:
         return 0.0
     off = max(abs((left + width / 2) / columns - 0.5), abs((top + height / 2) / rows - 0.5))  # 0 to 0.5
-    weight = area**0.5 * max(width, height) ** 0.5 * strength * (1 - off)
-    return weight * (0.02 if hugs_border(inside, left, top, ink.shape) else 1.0) * (0.02 if is_frame(pieces, label) else 1.0)
+    weight = area**0.5 * max(width, height) ** 0.5 * strength**2 * (1 - off)
+    return (
+        weight
+        * (0.02 if hugs_border(inside, left, top, ink.shape) else 1.0)
+        * (0.02 if is_frame(pieces, label) else 1.0)
+    )
 
 
 def sharpness(ink: Floats, inside: NDArray[np.bool_]) -> float:
-    """How fast contrast falls at the edge of a piece: the mean slope there, per pixel, as a share of its strongest contrast."""
+    """How fast contrast falls at the edge of a piece: the mean slope, as a share of its strongest contrast a pixel."""
     edge = inside & (cv2.erode(inside.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=1) == 0)
     slope = np.hypot(cv2.Sobel(ink, cv2.CV_32F, 1, 0), cv2.Sobel(ink, cv2.CV_32F, 0, 1))[edge] / 8
     return float(slope.mean() / ink[inside].max()) if slope.size else 0.0
 
 
+def stroke_width(mask: Mask) -> float:
+    """The usual width of strokes in pixels: four times the mean distance to paper, exact for long straight ones."""
+    depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
+    return 4 * float(depth[depth > 0].mean()) if mask.any() else 0.0
+
+
 def hugs_border(inside: NDArray[np.bool_], left: int, top: int, shape: tuple[int, ...]) -> bool:
-    """Whether a piece lies along the picture's border as a desk, a finger or a shadow does, rather than touch it as a stroke does."""
+    """Whether a piece lies along the border, as a desk, a finger or a shadow does; a stroke only touches it."""
     height, width = inside.shape
     contact = 0
     contact += int(inside[0].sum()) if top == 0 else 0
@@ -193,7 +148,11 @@ def gather(pieces: Pieces, main: int, scores: NDArray[np.float64]) -> list[int]:
     rest = [i for i in rest if scores[i] >= 0.06 * scores[main]]
     grown = True
     while grown:
-        near = [i for i in rest if i not in chosen and _gap(box, _corners(pieces.stats[i])) <= NEAR * (box[2:] - box[:2]).max()]
+        near = [
+            i
+            for i in rest
+            if i not in chosen and _gap(box, _corners(pieces.stats[i])) <= NEAR * (box[2:] - box[:2]).max()
+        ]
         near = [i for i in near if pieces.stats[i, 2:4].max() <= 1.3 * (box[2:] - box[:2]).max()]
         grown = bool(near)
         chosen += near
