@@ -6,6 +6,7 @@ whatever a decoder raises becomes `InvalidImage`. Pillow does the decoding
 """
 
 import struct
+import warnings
 import zlib
 from io import BytesIO
 
@@ -14,6 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from core.errors import ImageTooLarge, InvalidImage
+
+# Pillow warns of odd metadata; a client's file must not write into the operator's log.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 

@@ -13,12 +13,17 @@ thicker."""
 MOST_LINES = 200
 """Only the strongest lines are looked at, so that the time is bounded."""
 
+LEAST_SIDE = 32
+"""A view less wide or high than this has no room for printed lines beside a digit."""
+
 Line = tuple[int, int, int, int]
 """x0, y0, x1, y1 of the ends."""
 
 
 def find_lines(mask: Mask) -> list[Line]:
     """Straight, thin lines that run through the whole picture, from border to border."""
+    if min(mask.shape) < LEAST_SIDE:
+        return []
     half = cv2.resize(mask * 255, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     marked = (half > 0).astype(np.uint8)
     if marked.mean() > 0.3:
