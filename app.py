@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from flask import Flask
-from gunicorn.errors import AppImportError
+from gunicorn.app.wsgiapp import WSGIApplication
+from gunicorn.errors import AppImportError, HaltServer
 
 from api.application import create_application
 from api.logs import logging_config
@@ -95,9 +96,13 @@ def main() -> None:
 
 
 def serve_gunicorn() -> None:
-    """Become gunicorn, so that signals reach it; its settings are in `gunicorn.conf.py`."""
+    """Serve with gunicorn in this process, so that signals reach it; its settings are in `gunicorn.conf.py`."""
     os.chdir(HERE)
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn"])  # noqa: S606  no shell, no outside arguments
+    sys.argv = ["gunicorn"]  # gunicorn reads options there, and ours come from the environment
+    try:
+        WSGIApplication().run()
+    except HaltServer:
+        sys.exit(1)  # a worker could not start, and has said why
 
 
 def serve_debug(settings: Settings) -> None:

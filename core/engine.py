@@ -1,24 +1,21 @@
-"""What runs the network: canonical digits in, logits out."""
+"""What runs the network: canonical digits in, logits out.
 
-import io
+The engine's library is imported when the engine is loaded and not before, so that the process that forks the server's
+workers stays small, and a worker pays only for the engine that it uses.
+"""
+
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from core.checkpoint import Checkpoint
-from core.errors import CheckpointError, DeviceError
-from model.networks import NETWORKS
 
 Digits = NDArray[np.uint8]
 """Canonical digits (N, 28, 28), light ink on black."""
 
 Logits = NDArray[np.float32]
 """Logits (N, 10)."""
-
-WHITE = 255.0
 
 
 class Engine(Protocol):
@@ -32,35 +29,7 @@ class Engine(Protocol):
         ...
 
 
-class TorchEngine:
-    """Runs a network with PyTorch, on the CPU or a CUDA device."""
-
-    name = "torch"
-
-    def __init__(self, network: nn.Module, mean: float, std: float, device: str = "cpu") -> None:
-        """Take a network with its weights.
-
-        Args:
-            network: Takes normalised images (N, 1, 28, 28) float32, returns logits (N, 10) float32.
-            mean: Subtracted from pixels scaled to 0..1.
-            std: Divides what is left.
-            device: "cpu" or "cuda".
-        """
-        self.device = device
-        self._network = network.to(device).eval()
-        self._scale = 1 / (WHITE * std)
-        self._offset = mean / std
-
-    @torch.inference_mode()
-    def logits(self, digits: Digits) -> Logits:
-        """Return the logits (N, 10) float32 of canonical digits (N, 28, 28) uint8."""
-        pixels = torch.from_numpy(digits).to(self.device)
-        images = pixels.unsqueeze(1).to(torch.float32) * self._scale - self._offset  # (N, 1, 28, 28)
-        logits: Logits = self._network(images).cpu().numpy()
-        return logits
-
-
-def load_engine(checkpoint: Checkpoint, device: str = "auto", threads: int = 1) -> TorchEngine:
+def load_engine(checkpoint: Checkpoint, device: str = "auto", threads: int = 1) -> Engine:
     """Build the engine that serves a checkpoint.
 
     Args:
@@ -73,43 +42,6 @@ def load_engine(checkpoint: Checkpoint, device: str = "auto", threads: int = 1) 
         CheckpointError: The bytes are no state dict of the architecture that the description names.
         DeviceError: "cuda" on a machine without it.
     """
-    device = _choose_device(device)
-    torch.set_num_threads(threads)
-    description = checkpoint.description
-    return TorchEngine(_load_network(checkpoint), description.mean, description.std, device)
+    from core.torch_engine import load_torch_engine
 
-
-def _choose_device(device: str) -> str:
-    available = torch.cuda.is_available()
-    if device == "auto":
-        return "cuda" if available else "cpu"
-    if device == "cuda" and not available:
-        raise DeviceError("DEVICE='cuda' is not usable: PyTorch finds no CUDA device here; use 'auto' or 'cpu'")
-    return device
-
-
-def _load_network(checkpoint: Checkpoint) -> nn.Module:
-    architecture = checkpoint.description.architecture
-    if architecture not in NETWORKS:
-        known = ", ".join(NETWORKS)
-        raise CheckpointError(f"{checkpoint.name}.json: unknown architecture {architecture!r}; known: {known}")
-    network = NETWORKS[architecture]()
-    try:
-        network.load_state_dict(_read_state_dict(checkpoint), strict=True)
-    except (RuntimeError, TypeError, AttributeError) as exc:
-        raise CheckpointError(f"{checkpoint.name}.pt: does not fit {architecture}: {_one_line(exc)}") from exc
-    return network
-
-
-def _read_state_dict(checkpoint: Checkpoint) -> dict[str, Tensor]:
-    try:
-        state_dict = torch.load(io.BytesIO(checkpoint.state_dict), map_location="cpu", weights_only=True)
-    except Exception as exc:  # damaged archives raise errors of many unrelated types
-        raise CheckpointError(f"{checkpoint.name}.pt: not a state dict that can be loaded safely") from exc
-    if not isinstance(state_dict, dict):
-        raise CheckpointError(f"{checkpoint.name}.pt: holds a {type(state_dict).__name__} instead of a state dict")
-    return state_dict
-
-
-def _one_line(exc: Exception) -> str:
-    return " ".join(str(exc).split())
+    return load_torch_engine(checkpoint, device, threads)

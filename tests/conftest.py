@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from api.application import create_application
 from api.service import Service
 from core.checkpoint import Checkpoint, load_checkpoint
-from core.engine import TorchEngine, load_engine
+from core.engine import Engine, load_engine
 from core.gate import Gate
 from core.integrity import write_checksums
 from core.model import ModelWrapper
@@ -55,12 +55,12 @@ def checkpoint(band_assets: Path) -> Checkpoint:
 
 
 @pytest.fixture
-def engine(checkpoint: Checkpoint) -> TorchEngine:
+def engine(checkpoint: Checkpoint) -> Engine:
     return load_engine(checkpoint, "cpu")
 
 
 @pytest.fixture
-def wrapper(engine: TorchEngine) -> ModelWrapper:
+def wrapper(engine: Engine) -> ModelWrapper:
     return ModelWrapper(engine, temperature=1.0, max_image_pixels=MAX_PIXELS)
 
 

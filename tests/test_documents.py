@@ -1,5 +1,6 @@
 """README and Makefile name what there is, all of it."""
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -46,3 +47,11 @@ def test_links_lead_somewhere() -> None:
     for document in ROOT.glob("*.md"):
         for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_the_stated_error_is_that_of_the_shipped_weights() -> None:
+    figures = json.loads((ROOT / "assets" / "digit-net.json").read_text())["metrics"]
+    stated = f"misread {figures['test_errors']} of MNIST's 10,000 test digits ({figures['test_error_percent']} %)"
+    assert figures["test_images"] == 10_000
+    assert stated in README
+    assert f"`DigitNet` | the default | {figures['parameters']:,} |" in README

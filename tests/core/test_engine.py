@@ -8,18 +8,19 @@ import pytest
 import torch
 
 from core.checkpoint import Checkpoint, load_checkpoint
-from core.engine import TorchEngine, load_engine
+from core.engine import Engine, load_engine
 from core.errors import CheckpointError, DeviceError
+from core.torch_engine import TorchEngine
 from model.networks import MyConvNet
 from tests.conftest import DESCRIPTION, write_checkpoint
 from tests.hand_set import BandNet, band_pixels
 
 
-def bands_of(engine: TorchEngine) -> Any:
+def bands_of(engine: Engine) -> Any:
     return engine.logits(np.stack([band_pixels(b7=255), band_pixels(b2=51, b3=102)]))
 
 
-def test_logits_are_exact(engine: TorchEngine) -> None:
+def test_logits_are_exact(engine: Engine) -> None:
     logits = bands_of(engine)
     assert (logits.shape, logits.dtype) == ((2, 10), np.float32)
     expected = np.zeros((2, 10), np.float32)

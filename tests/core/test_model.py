@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from core.engine import TorchEngine
+from core.engine import Engine
 from core.errors import InvalidImage, NoInk
 from core.model import ModelWrapper, Picture, Prediction, softmax
 from tests.hand_set import band_pixels, band_png
@@ -23,7 +23,7 @@ def test_probabilities_are_exact(wrapper: ModelWrapper) -> None:
     assert probabilities == pytest.approx([math.exp(10) / total, math.exp(2) / total], abs=1e-6)
 
 
-def test_temperature_softens(engine: TorchEngine) -> None:
+def test_temperature_softens(engine: Engine) -> None:
     (reading,) = ModelWrapper(engine, 5.0, 1000).read([Picture(band_png(b7=255))])
     assert reading.predictions[0].probability == pytest.approx(math.exp(2) / (math.exp(2) + 9), abs=1e-6)
 

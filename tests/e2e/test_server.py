@@ -79,6 +79,16 @@ def test_unknown_model(refused: Refused) -> None:
     assert_refused(refused, "other.pt", "digit-net", model_name="other")
 
 
+def test_weights_of_another_architecture(refused: Refused, tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "mine", "mine", MyConvNet(), {"architecture": "DigitNet", "mean": 0.5, "std": 0.5})
+    status, lines = refused(assets_dir=tmp_path / "mine", model_name="mine", workers=2)
+    reasons = {line for line in lines if line.startswith("the server cannot start: ")}
+    assert status != 0
+    assert len(reasons) == 1, lines
+    assert "mine.pt: does not fit DigitNet" in reasons.pop()
+    assert not [line for line in lines if "Traceback" in line], lines
+
+
 def test_bad_setting(refused: Refused) -> None:
     assert_refused(refused, "WORKERS='many'", "integer", workers="many")
 
