@@ -1,7 +1,6 @@
 """A data set in MNIST's form that a small network learns within seconds, drawn here: no MNIST is needed."""
 
 import hashlib
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,6 @@ import torch
 from torch import Tensor
 
 from training import data
-
-ROOT = Path(__file__).parents[2]
 
 TRAINING_IMAGES, TEST_IMAGES = 460, 100
 
@@ -51,16 +48,6 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (root / data.RAW).iterdir():
         monkeypatch.setitem(data.SHA256, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     return root
-
-
-@pytest.fixture(scope="session")
-def real_mnist() -> Path | None:
-    """A root with the real MNIST where this machine has one; nothing is downloaded."""
-    given = os.environ.get("MNIST_DIR")
-    for root in [Path(given)] if given else [data.cache_dir(), ROOT / data.SHARED_DIR]:
-        if (root / data.RAW).is_dir():
-            return data.verify(root)
-    return None
 
 
 @pytest.fixture(autouse=True)
