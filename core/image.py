@@ -94,19 +94,28 @@ _PLACES = np.arange(SIDE, dtype=np.uint64)
 
 def _convert(image: Image.Image) -> CanonicalDigit:
     """Any picture but one that passes as it is; OpenCV is imported here, as the first step of a slow path."""
-    from core.imaging import canonical
-
     pixels, adjustments = decode.decode(image)
-    if pixels.shape == (SIDE, SIDE) or (pixels.shape[:2] == (SIDE, SIDE) and not np.ptp(pixels, axis=2).any()):
-        grey = np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
-        if has_mnist_form(grey.tobytes(), grey):
-            return CanonicalDigit(grey, tuple(adjustments))
-        if has_mnist_form((255 - grey).tobytes(), 255 - grey):
-            return CanonicalDigit(255 - grey, (*adjustments, "inverted"))
-    found = canonical.canonical(pixels)
+    small = _in_mnist_form(pixels)
+    if small is not None:
+        return CanonicalDigit(small.pixels, (*adjustments, *small.adjustments))
+
+    from core.imaging.canonical import canonical
+
+    found = canonical(pixels)
     if found is None:
         raise NoInk("the picture is blank: there is no ink to read")
     return CanonicalDigit(found[0], (*adjustments, *found[1]))
+
+
+def _in_mnist_form(pixels: Pixels) -> CanonicalDigit | None:
+    """A picture in MNIST's form that came in another mode or inverted; None for any other."""
+    if pixels.shape[:2] != (SIDE, SIDE) or (pixels.ndim == 3 and np.ptp(pixels, axis=2).any()):
+        return None
+    grey = np.ascontiguousarray(pixels if pixels.ndim == 2 else pixels[..., 0])
+    if has_mnist_form(grey.tobytes(), grey):
+        return CanonicalDigit(grey, ())
+    inverted = 255 - grey
+    return CanonicalDigit(inverted, ("inverted",)) if has_mnist_form(inverted.tobytes(), inverted) else None
 
 
 def encode_png(pixels: Pixels) -> bytes:
