@@ -43,6 +43,9 @@ LEAST_SLOPE = 0.05
 """Ink's contrast falls by at least this share a pixel at the edge of a stroke, at the size of the search; that of a
 shadow by less."""
 
+LEAST_UNEVEN_INK = 0.1
+"""On uneven paper, strokes have at least this contrast in the mean; grain and creases stay below it."""
+
 SIDE, BOX = 28, 20
 """MNIST's picture, and the box that the digit is fitted into."""
 
@@ -107,13 +110,16 @@ def search(pixels: Pixels) -> Found | None:
     found = find_digit(flat, seen.enlarged) if flat else None
     if found is None:
         return search_uneven(pixels, seen)
-    slope, hugging, blot = describe(found)
-    if not blot and not (hugging and slope * seen.enlarged < LEAST_SLOPE):
+    slope, hugging, broad = describe(found)
+    doubtful = hugging and (broad or slope * seen.enlarged < LEAST_SLOPE)
+    if not doubtful and (not broad or is_sheet(found.mask)):
         return found
     other = search_uneven(pixels, seen)
-    if other is None or describe(other)[2]:
+    if other is None or all(describe(other)[1:]):
         return found
-    return other if blot or describe(other)[0] > 1.5 * slope else found
+    if not doubtful:
+        return other if pieces.stroke_width(other.mask) < 0.25 * pieces.stroke_width(found.mask) else found
+    return other if broad or describe(other)[0] > 1.5 * slope else found
 
 
 def search_uneven(pixels: Pixels, seen: View) -> Found | None:
@@ -127,7 +133,8 @@ def search_uneven(pixels: Pixels, seen: View) -> Found | None:
         return usual
     parts = cv2.resize(usual.mask, wide.mask.shape[::-1], interpolation=cv2.INTER_NEAREST)
     inside = int(parts[cv2.dilate(wide.mask, np.ones((3, 3), np.uint8)) > 0].sum())
-    return wide if inside >= 0.8 * int(parts.sum()) and int(wide.mask.sum()) > 1.5 * int(parts.sum()) else usual
+    more = int(wide.mask.sum()) > 1.15 * int(parts.sum())
+    return wide if more and inside >= 0.8 * int(parts.sum()) and not describe(wide)[1] else usual
 
 
 def find_digit(contrast: Contrast, enlarged: float) -> Found | None:
@@ -137,21 +144,25 @@ def find_digit(contrast: Contrast, enlarged: float) -> Found | None:
     slope = 0.0 if contrast.flat else LEAST_SLOPE / enlarged
     lines = ruling.find_lines(mask)
     if lines:
-        digit = pieces.choose(ruling.remove_lines(mask, lines), ink, slope)
+        cleaned = ruling.remove_lines(mask, lines)
+        digit = pieces.choose(cleaned, ink, slope)
         if digit is not None and not ruling.spans(digit, lines):
-            return Found(digit, contrast, ("lines_removed",))
+            rest = ruling.is_rest(digit, ink, (mask > cleaned).astype(np.uint8))
+            return None if rest else Found(digit, contrast, ("lines_removed",))
     digit = pieces.choose(mask, ink, slope)
-    return None if digit is None else Found(digit, contrast)
+    if digit is None or (not contrast.flat and float(ink[digit > 0].mean()) < LEAST_UNEVEN_INK):
+        return None
+    return Found(digit, contrast)
 
 
 def describe(found: Found) -> tuple[float, bool, bool]:
-    """Slope of the edges; whether the border is hugged; whether it is then a broad blot, as a shadow or finger is."""
+    """Slope of the edges; whether the border is hugged; whether it is broad, as shadows are."""
     left, top, width, height = cv2.boundingRect(found.mask)
-    box = (slice(top, top + height), slice(left, left + width))
-    inside = found.mask[box] > 0
-    slope = pieces.sharpness(cv2.GaussianBlur(found.contrast.ink[box], (0, 0), 1.0), inside)
+    box = pieces.around(left, top, width, height)
+    slope = pieces.sharpness(cv2.GaussianBlur(found.contrast.ink[box], (0, 0), 1.0), found.mask[box] > 0)
+    inside = found.mask[top : top + height, left : left + width] > 0
     hugging = pieces.hugs_border(inside, left, top, found.mask.shape)
-    return slope, hugging, hugging and pieces.stroke_width(found.mask) > 0.4 * max(width, height)
+    return slope, hugging, pieces.stroke_width(found.mask) > 0.4 * max(width, height)
 
 
 def look_closer(pixels: Pixels, found: Found) -> Found:

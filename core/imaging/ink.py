@@ -138,13 +138,27 @@ def flat_paper(picture: Floats, tiny: bool) -> Floats | None:
     agree = np.sort(np.abs(medians - paper).max(axis=1))[-5] <= tolerance
     if agree and (off <= tolerance).mean() >= 0.25 and _between(off) <= 0.3:
         return paper
-    paper = _commonest(smooth[::2, ::2].reshape(-1, smooth.shape[2]))
+    paper = _tight_paper(smooth)
     off = distance(smooth, paper)
     inked = float((off >= INK_SHARE * off.max()).mean())
     at_border = float(
         (np.abs(np.concatenate(pieces) - paper).max(axis=1) <= max(2.0, FLAT_SPREAD * float(off.max()))).mean()
     )
     return paper if at_border >= 0.2 and _between(off) <= min(0.6, (1.5 if tiny else 0.5) * inked) else None
+
+
+def _tight_paper(smooth: Floats) -> Floats:
+    """The paper's colour in a clean picture that is cropped tightly: of its two colours that of most of its corners.
+
+    Broad strokes may cover more of such a picture than paper does, but hardly three of its corners.
+    """
+    colours = smooth[::2, ::2].reshape(-1, smooth.shape[2])
+    paper = _commonest(colours)
+    off = np.abs(colours - paper).max(axis=1)
+    other = _commonest(colours[off >= INK_SHARE * off.max()])
+    corners = smooth[[0, 0, -1, -1], [0, -1, 0, -1]]  # (4, C)
+    changed = np.abs(corners - other).max(axis=1) < np.abs(corners - paper).max(axis=1)
+    return other if changed.sum() >= 3 else paper
 
 
 def _border_pieces(picture: Floats) -> list[Floats]:

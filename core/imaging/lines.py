@@ -4,11 +4,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imaging.pieces import Mask
-
-LINE_SHARE = 0.015
-"""A ruled line is at most this share of the picture's longer side thick; a stroke that crosses the picture is
-thicker."""
+from core.imaging.ink import Floats
+from core.imaging.pieces import LINE_SHARE, Mask, stroke_width
 
 MOST_LINES = 200
 """Only the strongest lines are looked at, so that the time is bounded."""
@@ -101,3 +98,13 @@ def spans(digit: Mask, lines: list[Line]) -> bool:
     _, _, width, height = cv2.boundingRect(digit)
     lengths = [(abs(x1 - x0), abs(y1 - y0)) for x0, y0, x1, y1 in lines]
     return any(width > 0.75 * dx if dx >= dy else height > 0.75 * dy for dx, dy in lengths)
+
+
+def is_rest(digit: Mask, ink: Floats, removed: Mask) -> bool:
+    """Whether what is left beside the lines is only more of them: straight or tiny, no stronger and no broader."""
+    if not removed.any():
+        return False
+    sides = cv2.minAreaRect(cv2.findNonZero(digit))[1]
+    straight = min(sides) < 0.25 * max(sides) or max(sides) < 0.05 * max(digit.shape)
+    stronger = float(ink[digit > 0].mean()) > 1.15 * float(ink[removed > 0].mean())
+    return straight and not stronger and stroke_width(digit) < 1.3 * stroke_width(removed)

@@ -23,6 +23,15 @@ NEAR = 0.3
 MOST_PIECES = 64
 """Only the largest pieces are looked at: the digit is among them, and the time is bounded."""
 
+LINE_SHARE = 0.015
+"""A ruled line is at most this share of the picture's longer side thick."""
+
+LEAST_AREA, LEAST_LENGTH = 12, 0.012
+"""A digit has at least this many pixels, and this share of the picture's longer side, in the view that is searched."""
+
+EDGE_BAND = 0.1
+"""A sheet that nearly fills a photo ends within this share of the photo's shorter side from its border."""
+
 PENALTY_FLAT, PENALTY_UNEVEN = 0.02, 0.002
 """What a piece that hugs the border weighs: on flat paper it may still be a digit that was cropped tightly, in a photo
 hardly."""
@@ -66,36 +75,71 @@ def threshold(ink: Floats) -> Mask:
 
 
 def choose(mask: Mask, ink: Floats, slope: float = 0.0) -> Mask | None:
-    """Marks the pieces of the digit only; None where no piece can be a digit's."""
+    """Marks the pieces of the digit only; None where no piece can be a digit's.
+
+    Args:
+        mask: (H, W) uint8, 1 on ink.
+        ink: (H, W) float32, contrast with the paper.
+        slope: the least `sharpness` of ink; 0 on flat paper, where there are no shadows.
+    """
     pieces = pieces_of(mask)
     scores = np.zeros(pieces.count)
     for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES]:
         scores[label] = score(pieces, int(label), ink, slope) if label else 0.0
+    outside = [label for label in np.flatnonzero(scores) if is_outside(pieces, int(label), uneven=slope > 0)]
+    scores[outside] *= PENALTY_UNEVEN if slope else PENALTY_FLAT
     if scores.max() <= 0:
         return None
+    main = int(scores.argmax())
+    if slope:
+        scores[outside] = 0.0
     chosen = np.zeros(pieces.count, np.uint8)
-    chosen[gather(pieces, int(scores.argmax()), scores)] = 1
+    chosen[gather(pieces, main, scores)] = 1
     return chosen[pieces.labels]
 
 
 def score(pieces: Pieces, label: int, ink: Floats, slope: float) -> float:
-    """How likely a piece is the digit or its largest part: large, strong, central, no frame, not along the border."""
+    """How likely a piece is the digit or its largest part: large, strong, sharp, central."""
     left, top, width, height, area = (int(value) for value in pieces.stats[label])
     rows, columns = ink.shape
-    if area < 12 or max(width, height) < 0.012 * max(rows, columns):
+    if area < LEAST_AREA or max(width, height) < LEAST_LENGTH * max(rows, columns):
         return 0.0
-    box = (slice(top, top + height), slice(left, left + width))
+    box = around(left, top, width, height)
     inside = pieces.labels[box] == label
-    strength = float(ink[box][inside].mean())
-    if slope and sharpness(ink[box], inside) < slope:
+    if slope and (sharpness(ink[box], inside) < slope or is_ruling(inside, ink.shape)):
         return 0.0
     off = max(abs((left + width / 2) / columns - 0.5), abs((top + height / 2) / rows - 0.5))  # 0 to 0.5
-    weight = area**0.5 * max(width, height) ** 0.5 * strength**2 * (1 - off)
-    return (
-        weight
-        * (0.02 if hugs_border(inside, left, top, ink.shape) else 1.0)
-        * (0.02 if is_frame(pieces, label) else 1.0)
-    )
+    return float((area * max(width, height)) ** 0.5 * ink[box][inside].mean() ** 2 * (1 - off))
+
+
+def is_outside(pieces: Pieces, label: int, uneven: bool) -> bool:
+    """Whether a piece hugs the border, or is a frame or the edge of a sheet, rather than the digit."""
+    left, top, width, height, _ = (int(value) for value in pieces.stats[label])
+    inside = pieces.labels[top : top + height, left : left + width] == label
+    if hugs_border(inside, left, top, pieces.labels.shape) or is_frame(pieces, label):
+        return True
+    return uneven and lines_border(inside, left, top, pieces.labels.shape)
+
+
+def is_ruling(inside: NDArray[np.bool_], shape: tuple[int, ...]) -> bool:
+    """Whether a piece runs through the whole picture and is as thin as a ruled line: a grid not found as lines."""
+    runs_through = inside.shape[0] > 0.95 * shape[0] or inside.shape[1] > 0.95 * shape[1]
+    return runs_through and stroke_width(inside.astype(np.uint8)) < LINE_SHARE * max(shape)
+
+
+def lines_border(inside: NDArray[np.bool_], left: int, top: int, shape: tuple[int, ...]) -> bool:
+    """Whether a piece is long and lies almost wholly in a band along the border, as a sheet's edge does."""
+    rows, columns = shape
+    if max(inside.shape) < 0.25 * min(rows, columns):
+        return False
+    band = round(EDGE_BAND * min(rows, columns))
+    core = inside[max(0, band - top) : max(0, rows - band - top), max(0, band - left) : max(0, columns - band - left)]
+    return int(core.sum()) < 0.2 * int(inside.sum())
+
+
+def around(left: int, top: int, width: int, height: int) -> tuple[slice, slice]:
+    """The rows and columns of a box with a little of what is around it, so that the edges of a bar in it are seen."""
+    return slice(max(0, top - 2), top + height + 2), slice(max(0, left - 2), left + width + 2)
 
 
 def sharpness(ink: Floats, inside: NDArray[np.bool_]) -> float:
