@@ -39,9 +39,7 @@ _DECODER_ERRORS = (
     EOFError,
     MemoryError,
     AttributeError,
-    NotImplementedError,
     RuntimeError,
-    RecursionError,
     struct.error,
     zlib.error,
 )
