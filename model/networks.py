@@ -75,33 +75,34 @@ class KerasDeepNet(nn.Module):
         return logits
 
 
-def _convolution(channels_in: int, channels_out: int) -> nn.Sequential:
-    """A 3x3 convolution that keeps the image's size, with batch normalisation and ReLU."""
+def _convolution(channels_in: int, channels_out: int, padding: int = 0) -> nn.Sequential:
+    """A 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False),
+        nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=padding, bias=False),
         nn.BatchNorm2d(channels_out),
         nn.ReLU(inplace=True),
     )
 
 
 class DigitNet(nn.Module):
-    """The default network: six 3x3 convolutions in three stages, 72,666 parameters.
+    """The default network: six 3x3 convolutions in three stages, 346,330 parameters.
 
-    The layout is VGG's (Simonyan and Zisserman, 2014) with batch normalisation and global average pooling, sized so
-    that one image takes about 0.1 ms on one core.
+    The layout is VGG's (Simonyan and Zisserman, 2014) with batch normalisation and global average pooling. All but one
+    convolution do without padding, since a canonical digit leaves the outer 4 pixels empty, and most of the width lies
+    where the picture is already small: five times the parameters of a padded network of the same speed.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stage1 = nn.Sequential(_convolution(1, 16), _convolution(16, 16))
-        self.stage2 = nn.Sequential(_convolution(16, 32), _convolution(32, 32))
-        self.stage3 = nn.Sequential(_convolution(32, 64), _convolution(64, 64))
-        self.classifier = nn.Linear(64, CLASSES)
+        self.stage2 = nn.Sequential(_convolution(16, 64), _convolution(64, 64))
+        self.stage3 = nn.Sequential(_convolution(64, 128, padding=1), _convolution(128, 192))
+        self.classifier = nn.Linear(192, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
-        features = functional.max_pool2d(self.stage1(images), 2)  # (N, 16, 14, 14)
-        features = functional.max_pool2d(self.stage2(features), 2)  # (N, 32, 7, 7)
-        pooled = torch.mean(self.stage3(features), dim=(2, 3))  # (N, 64)
+        features = functional.max_pool2d(self.stage1(images), 2)  # (N, 16, 12, 12)
+        features = functional.max_pool2d(self.stage2(features), 2)  # (N, 64, 4, 4)
+        pooled = torch.mean(self.stage3(features), dim=(2, 3))  # (N, 192)
         logits: Tensor = self.classifier(pooled)
         return logits
 

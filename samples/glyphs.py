@@ -65,7 +65,7 @@ _WAYS: dict[int, tuple[tuple[str, ...], ...]] = {
 }
 
 
-def _parse(text: str) -> Stroke:
+def parse_stroke(text: str) -> Stroke:
     """The curves of one stroke, cut at its corners."""
     curves, points = [], []
     for item in text.split():
@@ -78,6 +78,6 @@ def _parse(text: str) -> Stroke:
 
 
 GLYPHS: dict[int, tuple[tuple[Stroke, ...], ...]] = {
-    digit: tuple(tuple(_parse(stroke) for stroke in way) for way in ways) for digit, ways in _WAYS.items()
+    digit: tuple(tuple(parse_stroke(stroke) for stroke in way) for way in ways) for digit, ways in _WAYS.items()
 }
 """Ways of writing by digit; a way is a tuple of strokes."""

@@ -55,16 +55,19 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description: Description) -> Path:
-    """Write `NAME.pt`, `NAME.json` and the list of checksums, each in one step.
+def save_assets(
+    folder: Path, name: str, weights: dict[str, Tensor], description: Description, record: Mapping[str, object]
+) -> Path:
+    """Write `NAME.pt`, `NAME.json`, `NAME.training.json` and the list of checksums, each in one step.
 
     A folder that is not there yet is made, with a list of its own in it where there is none beside it.
 
     Args:
         folder: The assets folder.
-        name: Of both files, without extension.
+        name: Of the files, without extension.
         weights: A plain state dict.
-        description: Of these weights.
+        description: Of these weights; what serving needs.
+        record: How they came about, for whoever wants to know or repeat it; must fit into JSON.
 
     Returns:
         The path of the weights.
@@ -79,6 +82,7 @@ def save_assets(folder: Path, name: str, weights: dict[str, Tensor], description
             (folder / CHECKSUMS_NAME).touch()
     write_atomically(folder / f"{name}.pt", _serialise(weights))
     write_atomically(folder / f"{name}.json", (description.model_dump_json(indent=2) + "\n").encode())
+    write_atomically(folder / f"{name}.training.json", (json.dumps(record, indent=2) + "\n").encode())
     write_checksums(folder)
     return folder / f"{name}.pt"
 

@@ -17,9 +17,14 @@ from training.augment import augment
 from training.data import Digits
 from training.errors import TrainingError
 from training.evaluate import normalise
+from training.outliers import draw_outliers, outlier_loss
 from training.recipe import Recipe
+from training.synthetic import draw_digits
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+
+DRAWN = 6000
+"""Synthetic digits and non-digits; with the augmentation on top, enough variety for a hundred epochs."""
 
 WARM_UP_SHARE = 0.25
 """Share of the steps in which the learning rate rises."""
@@ -57,6 +62,8 @@ class Learner:
         self.scheduler = OneCycleLR(
             self.optimizer, recipe.lr, total_steps=recipe.epochs * steps_per_epoch, pct_start=WARM_UP_SHARE
         )
+        self.synthetic = draw_digits(DRAWN if recipe.synthetic else 0, recipe.seed)
+        self.outliers = draw_outliers(DRAWN if recipe.outliers else 0, recipe.seed)
 
     def train_epoch(self, digits: Digits, title: str) -> float:
         """Visit the digits once, in random order, and return the mean loss in nats.
@@ -70,18 +77,30 @@ class Learner:
         return float(torch.stack(losses).mean())
 
     def _step(self, batch: Digits) -> Tensor:
-        images = augment(batch.images.to(self.machine.device).unsqueeze(1) / 255, self.recipe.augmentation)
+        pictures, labels = self._with_drawn(batch)
+        images = augment(pictures.to(self.machine.device).unsqueeze(1) / 255, self.recipe.augmentation)
         inputs = normalise(images, self.recipe.mean, self.recipe.std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.machine.device.type, torch.bfloat16, enabled=self.machine.bfloat16):
             logits = self.network(inputs)
-        targets = batch.labels.to(self.machine.device)
-        loss = functional.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
+        loss = self._loss(logits.float(), labels.to(self.machine.device))
         self.optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.scheduler.step()
         self.average.update_parameters(self.network)
         return loss.detach()
+
+    def _with_drawn(self, batch: Digits) -> tuple[Tensor, Tensor]:
+        """Return the digits' pictures, then some synthetic ones, then some that are no digits; and labels of digits."""
+        synthetic = self.synthetic.subset(_some(len(self.synthetic), self.recipe.synthetic))
+        others = self.outliers[_some(len(self.outliers), self.recipe.outliers)]
+        return torch.cat([batch.images, synthetic.images, others]), torch.cat([batch.labels, synthetic.labels])
+
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return what is made small: the digits' cross entropy, and how sure the network is of what is no digit."""
+        digits, others = logits[: len(labels)], logits[len(labels) :]
+        loss = functional.cross_entropy(digits, labels, label_smoothing=self.recipe.label_smoothing)
+        return loss + self.recipe.outlier_weight * outlier_loss(others) if len(others) else loss
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything that the next epoch depends on, torch's random generators included."""
@@ -96,6 +115,11 @@ class Learner:
         torch.set_rng_state(state["rng"])
         if state["cuda_rng"]:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
+
+
+def _some(available: int, count: int) -> Tensor:
+    """Return random positions (count,) int64."""
+    return torch.randint(max(available, 1), (count,))
 
 
 def steps_per_epoch(digits: Digits, batch_size: int, limit: int | None = None) -> int:

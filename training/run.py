@@ -59,30 +59,24 @@ class Job:
 
 @dataclass
 class Progress:
-    """How far a run has come, and the best weights on the way.
+    """How far a run has come.
 
     Attributes:
         epoch: Epochs done.
-        best: Averaged weights of the best epoch so far.
-        best_score: Its validation errors, then its validation loss: less is better.
-        best_epoch: Its number, from 1.
         history: Training loss, validation loss and validation errors of each epoch.
     """
 
     epoch: int = 0
-    best: dict[str, Tensor] = field(default_factory=dict)
-    best_score: tuple[int, float] = (2**31, float("inf"))
-    best_epoch: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
 
 
 def train(job: Job) -> Description:
     """Train, calibrate, measure and keep a network.
 
-    1. Fit it, keeping the averaged weights of the epoch with the fewest validation errors.
+    1. Fit it; the averaged weights of the last epoch are kept, as picking an epoch by a handful of errors picks luck.
     2. Fit the temperature on the validation digits.
     3. Open the test set, once, and count.
-    4. Write weights, description and checksums, unless too many test digits are misread.
+    4. Write weights, description, record and checksums, unless too many test digits are misread.
 
     Returns:
         The description that was written, with all figures.
@@ -96,10 +90,10 @@ def train(job: Job) -> Description:
     make_deterministic(job.machine)
     training, validation = load_training(job.data_root, job.validation_images)
     checkpoint = Checkpoint(job.work_dir, job.name, _settings(job))
-    progress = _fit(job, training, validation, checkpoint)
-    description = _describe(job, progress, len(training), validation)
+    weights, progress = _fit(job, training, validation, checkpoint)
+    description = _describe(job, weights, len(training), validation)
     _refuse_if_missed(job, description, checkpoint)
-    _keep(job, progress.best, description)
+    _keep(job, weights, description, _settings(job) | {"history": progress.history})
     checkpoint.remove()
     return description
 
@@ -114,7 +108,7 @@ def make_deterministic(machine: Machine) -> None:
     torch.set_num_threads(machine.threads)
 
 
-def _fit(job: Job, training: Digits, validation: Digits, checkpoint: Checkpoint) -> Progress:
+def _fit(job: Job, training: Digits, validation: Digits, checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Progress]:
     torch.manual_seed(job.recipe.seed)
     steps = steps_per_epoch(training, job.recipe.batch_size, DRY_RUN_STEPS if job.dry_run else None)
     learner = Learner(job.recipe, job.machine, steps)
@@ -125,7 +119,7 @@ def _fit(job: Job, training: Digits, validation: Digits, checkpoint: Checkpoint)
         _validate(learner, progress, validation, loss)
         if not job.dry_run:
             checkpoint.save({"learner": learner.state_dict(), "progress": asdict(progress)})
-    return progress
+    return kept_weights(learner), progress
 
 
 def _resumed(job: Job, learner: Learner, checkpoint: Checkpoint) -> Progress:
@@ -138,7 +132,7 @@ def _resumed(job: Job, learner: Learner, checkpoint: Checkpoint) -> Progress:
 
 
 def _validate(learner: Learner, progress: Progress, validation: Digits, loss: float) -> None:
-    """Measure the averaged weights and keep them where they are the best so far."""
+    """Measure the averaged weights and note what they are worth."""
     recipe = learner.recipe
     logits = predict_logits(learner.average.module, validation, recipe.mean, recipe.std, learner.machine.device)
     errors, validation_loss = (
@@ -146,17 +140,14 @@ def _validate(learner: Learner, progress: Progress, validation: Digits, loss: fl
         negative_log_likelihood(logits, validation.labels),
     )
     progress.history.append({"loss": loss, "validation_loss": validation_loss, "validation_errors": errors})
-    if (errors, validation_loss) < tuple(progress.best_score):
-        progress.best, progress.best_score = kept_weights(learner), (errors, validation_loss)
-        progress.best_epoch = progress.epoch
     counts = f"validation errors {errors} of {len(validation)}"
     tqdm.write(f"epoch {progress.epoch}/{recipe.epochs}: loss {loss:.4f}, {counts}, loss {validation_loss:.4f}")
 
 
-def _describe(job: Job, progress: Progress, training_images: int, validation: Digits) -> Description:
+def _describe(job: Job, weights: dict[str, Tensor], training_images: int, validation: Digits) -> Description:
     """Calibrate on the validation digits, then open the test set for its one measurement."""
     recipe, device = job.recipe, job.machine.device
-    network = network_from(recipe, progress.best, device)
+    network = network_from(recipe, weights, device)
     validation_logits = predict_logits(network, validation, recipe.mean, recipe.std, device)
     temperature = fit_temperature(validation_logits, validation.labels)
     test = validation if job.dry_run else load_test(job.data_root)
@@ -176,12 +167,11 @@ def _describe(job: Job, progress: Progress, training_images: int, validation: Di
             "test_error_percent": round(100 * errors / len(test), 4),
             "expected_calibration_error_percent": round(100 * calibration, 4),
             "test_loss": round(negative_log_likelihood(logits, test.labels, temperature), 6),
-            "validation_errors": progress.best_score[0],
+            "validation_errors": count_errors(validation_logits, validation.labels),
             "validation_images": len(validation),
             "training_images": training_images,
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
             "epochs": recipe.epochs,
-            "best_epoch": progress.best_epoch,
             "batch_size": recipe.batch_size,
             "seed": recipe.seed,
             "threads": job.machine.threads,
@@ -200,13 +190,13 @@ def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint
     raise TargetMissed(f"test error {percent:.2f} % is above --max-test-error {limit:g} %: nothing was written")
 
 
-def _keep(job: Job, weights: dict[str, Tensor], description: Description) -> None:
+def _keep(job: Job, weights: dict[str, Tensor], description: Description, record: dict[str, object]) -> None:
     if job.dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            save_assets(Path(folder) / "assets", job.name, weights, description)
+            save_assets(Path(folder) / "assets", job.name, weights, description, record)
         return
-    path = save_assets(job.output_dir, job.name, weights, description)
-    logger.info("wrote %s, %s and the list of checksums", path, path.with_suffix(".json").name)
+    path = save_assets(job.output_dir, job.name, weights, description, record)
+    logger.info("wrote %s, its description, the record of its training and the list of checksums", path)
 
 
 def _settings(job: Job) -> dict[str, object]:

@@ -1,14 +1,15 @@
 """`training.augment`: what a change of known strength does to a picture."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from training.augment import Augmentation, augment, random_matrices
+from training.augment import Augmentation, augment, random_bends, random_matrices
 
-STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0)
+STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0, elastic=0, brush=0)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def test_pictures_change_each_in_its_own_way(images: Tensor) -> None:
 
 def test_shift_is_a_share_of_the_side(images: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "rand", lambda *size: torch.ones(size))  # the far end of every range
-    shifted = augment(images, Augmentation(degrees=0, scale=0, shift=3 / 28, shear=0))
+    shifted = augment(images, replace(STILL, shift=3 / 28))
     assert torch.allclose(shifted, torch.roll(images, (-3, -3), dims=(2, 3)), atol=1e-5)
 
 
@@ -58,3 +59,27 @@ def test_scale_and_shear(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch, "rand", lambda *size: torch.ones(size))
     matrix = random_matrices(1, Augmentation(degrees=0, scale=0.25, shift=0, shear=0.5))[0]
     assert torch.allclose(matrix, torch.tensor([[1.25, 0.625, 0], [0, 1.25, 0]]))
+
+
+def test_bends_are_smooth_and_keep_to_their_strength() -> None:
+    torch.manual_seed(1)
+    bends = random_bends(16, 28, elastic=0.04) * 28 / 2  # in pixels
+    assert bends.shape == (16, 28, 28, 2)
+    assert 0.5 < float(bends.abs().max()) < 2 * 0.04 * 28
+    assert float(bends.diff(dim=1).abs().max()) < 0.6
+
+
+def test_bends_move_ink_and_keep_it(images: Tensor) -> None:
+    torch.manual_seed(1)
+    bent = augment(images, replace(STILL, elastic=0.04))
+    assert not torch.allclose(bent, images, atol=0.05)
+    assert torch.allclose(bent.sum(dim=(1, 2, 3)), images.sum(dim=(1, 2, 3)), rtol=0.25)
+
+
+@pytest.mark.parametrize(("end", "side"), [(0.0, 8), (0.5, 10), (1.0, 12)])
+def test_a_full_brush_adds_or_takes_one_pixel_around(monkeypatch: pytest.MonkeyPatch, end: float, side: int) -> None:
+    square = torch.zeros(1, 1, 28, 28)
+    square[:, :, 9:19, 9:19] = 1
+    monkeypatch.setattr(torch, "rand", lambda *size: torch.full(size, end))
+    written = augment(square, replace(STILL, brush=1))
+    assert torch.allclose(written.sum(), torch.tensor(float(side * side)), atol=0.1)

@@ -13,6 +13,7 @@ from training.checkpoint import Checkpoint, save_assets
 from training.errors import ResumeError
 
 DESCRIPTION = Description(architecture="MyConvNet", mean=0.5, std=0.5, temperature=1.5, metrics={"test_errors": 3})
+RECORD = {"recipe": {"seed": 1}, "history": [{"loss": 0.5}]}
 
 
 def weights(seed: int) -> dict[str, torch.Tensor]:
@@ -22,7 +23,7 @@ def weights(seed: int) -> dict[str, torch.Tensor]:
 
 def test_same_weights_same_bytes(tmp_path: Path) -> None:
     first, second, other = (
-        save_assets(tmp_path / folder, name, weights(seed), DESCRIPTION).read_bytes()
+        save_assets(tmp_path / folder, name, weights(seed), DESCRIPTION, RECORD).read_bytes()
         for folder, name, seed in (("a", "one", 1), ("b", "two", 1), ("c", "one", 2))
     )
     assert first == second
@@ -31,16 +32,17 @@ def test_same_weights_same_bytes(tmp_path: Path) -> None:
 
 def test_what_was_saved_is_verified_and_loads(tmp_path: Path) -> None:
     folder = tmp_path / "assets"
-    path = save_assets(folder, "small", weights(1), DESCRIPTION)
+    path = save_assets(folder, "small", weights(1), DESCRIPTION, RECORD)
     files = read_verified(folder)
-    assert sorted(files) == ["small.json", "small.pt"]
+    assert sorted(files) == ["small.json", "small.pt", "small.training.json"]
+    assert json.loads(files["small.training.json"]) == RECORD
     assert Description.model_validate_json(files["small.json"]) == DESCRIPTION
     assert next(iter(json.loads(files["small.json"]))) == "architecture"
     NETWORKS["MyConvNet"]().load_state_dict(torch.load(path, weights_only=True), strict=True)
 
 
 def test_new_folder_brings_its_own_list(tmp_path: Path) -> None:
-    save_assets(tmp_path / "deep" / "assets", "small", weights(1), DESCRIPTION)
+    save_assets(tmp_path / "deep" / "assets", "small", weights(1), DESCRIPTION, RECORD)
     assert (tmp_path / "deep" / "assets" / CHECKSUMS_NAME).exists()
     assert not (tmp_path / "deep" / CHECKSUMS_NAME).exists()
 
@@ -48,10 +50,12 @@ def test_new_folder_brings_its_own_list(tmp_path: Path) -> None:
 def test_list_beside_the_folder_is_refreshed(tmp_path: Path) -> None:
     folder = tmp_path / "assets"
     (tmp_path / CHECKSUMS_NAME).touch()
-    save_assets(folder, "one", weights(1), DESCRIPTION)
-    save_assets(folder, "two", weights(2), DESCRIPTION)
+    save_assets(folder, "one", weights(1), DESCRIPTION, RECORD)
+    save_assets(folder, "two", weights(2), DESCRIPTION, RECORD)
     assert not (folder / CHECKSUMS_NAME).exists()
-    assert sorted(read_verified(folder)) == ["one.json", "one.pt", "two.json", "two.pt"]
+    assert sorted(read_verified(folder)) == [
+        f"{name}{suffix}" for name in ("one", "two") for suffix in (".json", ".pt", ".training.json")
+    ]
 
 
 def test_checkpoint_comes_back(tmp_path: Path) -> None:

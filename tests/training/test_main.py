@@ -1,5 +1,6 @@
 """`python -m training`, from its options to the files it leaves, on a small data set drawn by the tests."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from model.networks import NETWORKS
 from tests.training.conftest import TEST_IMAGES
 from training import __main__ as command
 from training import run
-from training.data import Digits, load_test
+from training.data import SHA256, Digits, load_test
 from training.loop import Learner
 from training.recipe import RECIPES, checkpoint_name
 
@@ -60,6 +61,10 @@ def test_learns_writes_and_describes(train: Train, tmp_path: Path) -> None:
     assert (metrics["seed"], metrics["epochs"], metrics["parameters"]) == (7, 12, 3792)
     assert (metrics["training_images"], metrics["validation_images"]) == (400, 60)
     assert not list((tmp_path / "work").iterdir())
+    record = json.loads(files["bars.training.json"])
+    assert [sorted(epoch) for epoch in record["history"]] == [["loss", "validation_errors", "validation_loss"]] * 12
+    assert record["history"][-1]["validation_errors"] == metrics["validation_errors"]
+    assert (record["recipe"]["seed"], record["data"]) == (7, SHA256)
 
 
 def test_two_runs_give_the_same_bytes(train: Train, tmp_path: Path) -> None:
@@ -135,7 +140,7 @@ def test_dry_run_of_every_network_keeps_nothing(
 def test_every_network_has_a_recipe_and_a_limit() -> None:
     assert set(RECIPES) == set(NETWORKS)
     limits = {name: recipe.max_test_error_percent for name, recipe in RECIPES.items()}
-    assert limits["DigitNet"] <= 0.6
+    assert limits["DigitNet"] <= 0.3
     assert (limits["KerasSimpleNet"], limits["KerasDeepNet"]) == (1.19, 0.74)
     assert (RECIPES["MyConvNet"].mean, RECIPES["KerasDeepNet"].mean) == (0.5, MNIST_MEAN)
     assert checkpoint_name("KerasSimpleNet") == "keras-simple-net"
