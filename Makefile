@@ -59,7 +59,7 @@ data: $(VENV)/.train ## find or download MNIST
 
 # Idle threads sleep instead of spinning, which halves the time on a busy machine and changes no result.
 train: $(VENV)/.train ## train the default network: weights, description, checksums
-	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m training train
+	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m training train --ancestors
 
 checksums: $(VENV)/.train ## list the assets' SHA-512 again
 	$(BIN)/python -m training checksums --assets $(ASSETS)

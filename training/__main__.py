@@ -2,6 +2,7 @@
 
 python -m training data                              # find, check or fetch MNIST
 python -m training train                             # the default network into assets/
+python -m training train --ancestors                 # and those it descends from, for the record
 python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
 python -m training checksums                         # after a change in assets/ by hand
@@ -21,6 +22,7 @@ from core.errors import ServiceError
 from core.integrity import write_checksums
 from model.description import Description
 from model.networks import NETWORKS
+from training.ancestors import train_ancestors
 from training.data import VALIDATION_IMAGES, cache_dir, find_mnist
 from training.errors import TrainingError
 from training.loop import Machine
@@ -63,20 +65,18 @@ def _checksums(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     recipe = _recipe(options)
-    description = train(
-        Job(
-            recipe=recipe,
-            machine=_machine(options),
-            data_root=_find_data(options),
-            output_dir=options.output,
-            work_dir=options.work,
-            name=options.name if "name" in options else checkpoint_name(recipe.architecture),
-            resume=options.resume,
-            validation_images=options.validation_images,
-            dry_run=options.dry_run,
-        )
+    job = Job(
+        recipe=recipe,
+        machine=_machine(options),
+        data_root=_find_data(options),
+        output_dir=options.output,
+        work_dir=options.work,
+        name=options.name if "name" in options else checkpoint_name(recipe.architecture),
+        resume=options.resume,
+        validation_images=options.validation_images,
+        dry_run=options.dry_run,
     )
-    _report(description, options.dry_run)
+    _report(train(job, train_ancestors(job) if options.ancestors else ()), options.dry_run)
 
 
 def _report(description: Description, dry_run: bool) -> None:
@@ -221,6 +221,12 @@ def _file_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="go on from an interrupted run of the same settings",
+    )
+    group.add_argument(
+        "--ancestors",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="train the networks that ours descends from first, for comparison in the record",
     )
     group.add_argument("--dry-run", action="store_true", help="a few batches through every step; keeps nothing")
 

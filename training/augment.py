@@ -53,7 +53,7 @@ class Augmentation:
 
 
 def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
-    """Return digits randomly turned, scaled, shifted, sheared, bent, written with another pen, and some as photos of them.
+    """Return digits turned, scaled, shifted, sheared, bent, drawn with another pen at random; some as if photographed.
 
     The numbers are drawn on the CPU from torch's global generator, so that every device sees the same ones.
 
@@ -106,14 +106,14 @@ def _bicubic(knots: int, side: int) -> Tensor:
 
 
 def _rewritten(images: Tensor, brush: float) -> Tensor:
-    """Return the digits as a thicker or thinner pen would have drawn them, each with a pen of its own, as black as ever."""
+    """Return the digits as a thicker or thinner pen would have drawn them, each with its own, as black as ever."""
     pen = ((torch.rand(len(images), 1, 1, 1) * 2 - 1) * brush).to(images.device)
     written = torch.lerp(images, torch.where(pen > 0, _dilated(images), -_dilated(-images)), pen.abs())
     return written / written.amax(dim=(2, 3), keepdim=True).clamp_min(FAINTEST)
 
 
 def _dilated(images: Tensor) -> Tensor:
-    """Return the greatest of each pixel's 3x3 neighbours; a tenth of the time that `max_pool2d` takes for one channel."""
+    """Return the greatest of each pixel's 3x3 neighbours, several times as fast as `max_pool2d` for one channel."""
     wide = functional.pad(images, (1, 1, 1, 1))
     rows = torch.maximum(torch.maximum(wide[..., :-2, :], wide[..., 1:-1, :]), wide[..., 2:, :])
     return torch.maximum(torch.maximum(rows[..., :-2], rows[..., 1:-1]), rows[..., 2:])

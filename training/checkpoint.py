@@ -14,6 +14,9 @@ from core.integrity import CHECKSUMS_NAME, write_atomically, write_checksums
 from model.description import Description
 from training.errors import ResumeError
 
+RECORD_SUFFIX = ".training.json"
+"""Of the file beside the weights that tells how they came about."""
+
 
 class Checkpoint:
     """An unfinished run's state on disk, replaced in one step after each epoch.
@@ -82,7 +85,7 @@ def save_assets(
             (folder / CHECKSUMS_NAME).touch()
     write_atomically(folder / f"{name}.pt", _serialise(weights))
     write_atomically(folder / f"{name}.json", (description.model_dump_json(indent=2) + "\n").encode())
-    write_atomically(folder / f"{name}.training.json", (json.dumps(record, indent=2) + "\n").encode())
+    write_atomically(folder / f"{name}{RECORD_SUFFIX}", (json.dumps(record, indent=2) + "\n").encode())
     write_checksums(folder)
     return folder / f"{name}.pt"
 

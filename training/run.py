@@ -1,7 +1,10 @@
 """A whole training run: fit on the training digits, choose and calibrate on the validation digits, measure once."""
 
 import logging
+import shutil
+import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +26,9 @@ DRY_RUN_STEPS = 3
 """Batches an epoch in a dry run: enough to move the weights, the average and the schedule."""
 
 DRY_RUN_EPOCHS = 2
+
+Record = dict[str, Any]
+"""How weights came about, as it is kept beside them in JSON: `NAME.training.json`."""
 
 SOURCE = "MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/"
 LICENSE = "Apache-2.0"
@@ -70,13 +76,17 @@ class Progress:
     history: list[dict[str, float]] = field(default_factory=list)
 
 
-def train(job: Job) -> Description:
+def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
     """Train, calibrate, measure and keep a network.
 
     1. Fit it; the averaged weights of the last epoch are kept, as picking an epoch by a handful of errors picks luck.
     2. Fit the temperature on the validation digits.
     3. Open the test set, once, and count.
     4. Write weights, description, record and checksums, unless too many test digits are misread.
+
+    Args:
+        job: What to train.
+        ancestors: As `training.ancestors.train_ancestors` returns them; the record carries them along.
 
     Returns:
         The description that was written, with all figures.
@@ -89,13 +99,24 @@ def train(job: Job) -> Description:
     """
     make_deterministic(job.machine)
     training, validation = load_training(job.data_root, job.validation_images)
-    checkpoint = Checkpoint(job.work_dir, job.name, _settings(job))
+    checkpoint = Checkpoint(job.work_dir, job.name, settings_of(job))
     weights, progress = _fit(job, training, validation, checkpoint)
     description = _describe(job, weights, len(training), validation)
     _refuse_if_missed(job, description, checkpoint)
-    _keep(job, weights, description, _settings(job) | {"history": progress.history})
+    outcome = {"history": progress.history, "metrics": description.metrics, "ancestors": list(ancestors)}
+    _keep(job, weights, description, {"commit": _commit()} | settings_of(job) | outcome)
     checkpoint.remove()
     return description
+
+
+def _commit() -> str | None:
+    """Return the hash of the commit that trains, with `-dirty` where files differ from it; None outside a checkout."""
+    git = shutil.which("git")
+    if git is None:
+        return None
+    asked = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
+    answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - nothing of a user's in it
+    return answer.stdout.strip() or None
 
 
 def make_deterministic(machine: Machine) -> None:
@@ -190,7 +211,7 @@ def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint
     raise TargetMissed(f"test error {percent:.2f} % is above --max-test-error {limit:g} %: nothing was written")
 
 
-def _keep(job: Job, weights: dict[str, Tensor], description: Description, record: dict[str, object]) -> None:
+def _keep(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> None:
     if job.dry_run:
         with tempfile.TemporaryDirectory() as folder:
             save_assets(Path(folder) / "assets", job.name, weights, description, record)
@@ -199,7 +220,11 @@ def _keep(job: Job, weights: dict[str, Tensor], description: Description, record
     logger.info("wrote %s, its description, the record of its training and the list of checksums", path)
 
 
-def _settings(job: Job) -> dict[str, object]:
-    """Return all that decides the weights."""
-    machine = asdict(job.machine) | {"device": job.machine.device.type, "torch": torch.__version__}
+def settings_of(job: Job) -> Record:
+    """Return all that decides the weights, in the types of JSON."""
+    machine = asdict(job.machine) | {
+        "device": job.machine.device.type,
+        "cpu": torch.backends.cpu.get_cpu_capability(),
+        "torch": torch.__version__,
+    }
     return {"recipe": asdict(job.recipe), "machine": machine, "data": SHA256, "held_back": job.validation_images}

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.augment import Augmentation, augment, random_bends, random_matrices
 
-STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0, elastic=0, brush=0)
+STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0, elastic=0, brush=0, cut=0, coarse=0)
 
 
 @pytest.fixture
@@ -17,6 +17,15 @@ def images() -> Tensor:
     """Eight pictures (8, 1, 28, 28) with ink only in the middle."""
     pictures = torch.zeros(8, 1, 28, 28)
     pictures[:, :, 9:19, 9:19] = torch.rand(8, 1, 10, 10, generator=torch.Generator().manual_seed(3))
+    return pictures
+
+
+@pytest.fixture
+def bar() -> Tensor:
+    """Eight soft-edged upright bars (8, 1, 28, 28), as a pen's stroke in MNIST."""
+    profile = torch.tensor([0.2, 0.8, 1.0, 0.8, 0.2])
+    pictures = torch.zeros(8, 1, 28, 28)
+    pictures[:, :, 4:24, 12:17] = profile
     return pictures
 
 
@@ -83,3 +92,40 @@ def test_a_full_brush_adds_or_takes_one_pixel_around(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(torch, "rand", lambda *size: torch.full(size, end))
     written = augment(square, replace(STILL, brush=1))
     assert torch.allclose(written.sum(), torch.tensor(float(side * side)), atol=0.1)
+
+
+def test_a_thin_brush_leaves_the_ink_black(bar: Tensor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "rand", lambda *size: torch.zeros(size))
+    thin = augment(bar, replace(STILL, brush=0.5))
+    assert thin.amax(dim=(1, 2, 3)).tolist() == pytest.approx([1] * 8)
+    assert float(thin.sum()) < float(bar.sum())
+
+
+def test_cut_out_ink_is_black_or_white_but_for_its_edge(bar: Tensor) -> None:
+    torch.manual_seed(1)
+    cut = augment(bar, replace(STILL, cut=1))
+    assert cut[:, :, 6:22, 14].min() > 0.99
+    assert cut[:, :, :, :10].max() < 0.01
+    widths = cut[:, 0, 6:22].sum(dim=2).mean(dim=1)
+    assert 2 < float(widths.min()) < float(widths.max()) < 5
+    assert float(widths.max() - widths.min()) > 0.2
+
+
+def test_faint_ink_is_cut_out_by_its_own_blackness(bar: Tensor) -> None:
+    torch.manual_seed(1)
+    assert augment(bar * 0.4, replace(STILL, cut=1)).amax(dim=(1, 2, 3)).min() > 0.99
+
+
+def test_only_the_given_share_is_changed(bar: Tensor) -> None:
+    torch.manual_seed(1)
+    sent = augment(bar, replace(STILL, cut=0.25, coarse=0.25))
+    assert (sent != augment(bar, STILL)).flatten(1).any(dim=1).sum() == 4
+
+
+def test_coarse_digits_lose_what_is_finer_than_their_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    stripes = torch.zeros(1, 1, 28, 28)
+    stripes[:, :, 6:22, 6:22:2] = 1
+    monkeypatch.setattr(torch, "randint", lambda *_: torch.tensor(7))
+    torch.manual_seed(1)
+    coarse = augment(stripes, replace(STILL, coarse=1, coarsest=7))
+    assert float(coarse[0, 0, 10:18, 10:18].min()) > 0.9

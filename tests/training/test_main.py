@@ -1,6 +1,7 @@
 """`python -m training`, from its options to the files it leaves, on a small data set drawn by the tests."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_learns_writes_and_describes(train: Train, tmp_path: Path) -> None:
     assert [sorted(epoch) for epoch in record["history"]] == [["loss", "validation_errors", "validation_loss"]] * 12
     assert record["history"][-1]["validation_errors"] == metrics["validation_errors"]
     assert (record["recipe"]["seed"], record["data"]) == (7, SHA256)
+    assert (record["metrics"], record["ancestors"]) == (metrics, [])
+    assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["commit"])
 
 
 def test_two_runs_give_the_same_bytes(train: Train, tmp_path: Path) -> None:
