@@ -60,7 +60,7 @@ RECIPES = {
             ema_decay=0.999,
             synthetic=10,
             outliers=20,
-            max_test_error_percent=0.3,
+            max_test_error_percent=0.35,
         ),
         # normalised as its published checkpoint is; nobody published its error, so the limit is ours
         Recipe("MyConvNet", mean=0.5, std=0.5, lr=1e-2, augmentation=GENTLE, max_test_error_percent=2.0),

@@ -143,7 +143,7 @@ def test_dry_run_of_every_network_keeps_nothing(
 def test_every_network_has_a_recipe_and_a_limit() -> None:
     assert set(RECIPES) == set(NETWORKS)
     limits = {name: recipe.max_test_error_percent for name, recipe in RECIPES.items()}
-    assert limits["DigitNet"] <= 0.3
+    assert limits["DigitNet"] <= 0.35
     assert (limits["KerasSimpleNet"], limits["KerasDeepNet"]) == (1.19, 0.74)
     assert (RECIPES["MyConvNet"].mean, RECIPES["KerasDeepNet"].mean) == (0.5, MNIST_MEAN)
     assert checkpoint_name("KerasSimpleNet") == "keras-simple-net"
