@@ -15,7 +15,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --retries 0
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format data train checksums samples docker-build docker-run smoke clean
+.PHONY: help install run test check format data train report checksums samples docker-build docker-run smoke clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ data: $(VENV)/.train ## find or download MNIST
 # Idle threads sleep instead of spinning, which halves the time on a busy machine and changes no result.
 train: $(VENV)/.train ## train the default network: weights, description, checksums
 	OMP_WAIT_POLICY=PASSIVE $(BIN)/python -m training train --ancestors
+
+report: $(VENV)/.train ## measure the shipped weights: docs/, MODEL_CARD.md
+	$(BIN)/python -m training report
 
 checksums: $(VENV)/.train ## list the assets' SHA-512 again
 	$(BIN)/python -m training checksums --assets $(ASSETS)

@@ -5,6 +5,7 @@ python -m training train                             # the default network into 
 python -m training train --ancestors                 # and those it descends from, for the record
 python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
+python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training checksums                         # after a change in assets/ by hand
 """
 
@@ -27,6 +28,7 @@ from training.data import VALIDATION_IMAGES, cache_dir, find_mnist
 from training.errors import TrainingError
 from training.loop import Machine
 from training.recipe import RECIPES, Recipe, checkpoint_name
+from training.report import ReportJob, make_report
 from training.run import DRY_RUN_EPOCHS, Job, train
 
 INTERRUPTED = 130
@@ -61,6 +63,19 @@ def _data(options: argparse.Namespace) -> None:
 
 def _checksums(options: argparse.Namespace) -> None:
     print(f"wrote {write_checksums(options.assets)}")
+
+
+def _write_report(options: argparse.Namespace) -> None:
+    make_report(
+        ReportJob(
+            assets=options.assets,
+            name=options.name,
+            data_root=_find_data(options),
+            root=Path.cwd(),
+            workers=options.workers,
+            limit=options.limit,
+        )
+    )
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -118,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", _data_option)
     _add(commands, "train", _train, "train a network and write weights, description and checksums", _train_options)
+    _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", _report_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", _assets_option)
     return parser
 
@@ -137,6 +153,20 @@ def _add(
 
 def _assets_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--assets", type=Path, default=Path("assets"), metavar="DIR", help="folder with the weights")
+
+
+def _report_options(parser: argparse.ArgumentParser) -> None:
+    _data_option(parser)
+    _assets_option(parser)
+    parser.add_argument("--name", type=_name, default=checkpoint_name("DigitNet"), help="of the checkpoint")
+    parser.add_argument("--workers", type=_whole, default=2, metavar="N", help="processes that make pictures")
+    parser.add_argument(
+        "--limit",
+        type=_whole,
+        default=None,
+        metavar="N",
+        help="for a quick look: only N validation digits, results into a temporary folder (default: the test set)",
+    )
 
 
 def _data_option(parser: argparse.ArgumentParser) -> None:

@@ -1,0 +1,135 @@
+"""Times one digit through every network, with ONNX Runtime on one thread.
+
+    python benchmarks/networks.py [--rounds 40] [--output benchmarks/results/networks.json]
+
+Each network is exported to a temporary file with untrained weights: the time does not depend on their values. Rounds
+are interleaved, so that a machine that slows down slows all networks down, and the median round counts.
+"""
+
+import argparse
+import json
+import logging
+import platform
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import nn
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # a script's own folder is on Python's path, the project's is not
+
+from model.description import IMAGE_SIZE  # noqa: E402
+from model.networks import NETWORKS  # noqa: E402
+
+CALLS = 200
+"""Digits a round: 2 to 100 ms, much longer than the clock's resolution and shorter than the machine's moods."""
+
+WARM_UP_CALLS = 50
+
+OUTPUT = ROOT / "benchmarks" / "results" / "networks.json"
+
+logger = logging.getLogger(__name__)
+
+
+def main() -> None:
+    """Measure, write and print."""
+    parser = argparse.ArgumentParser(description="Time one digit through every network, ONNX Runtime, one thread.")
+    parser.add_argument("--rounds", type=int, default=40, help="of 200 digits a network (%(default)s)")
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="file (%(default)s)")
+    options = parser.parse_args()
+    if options.rounds < 1:
+        parser.error("--rounds is less than 1")
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    networks = {name: build().eval() for name, build in NETWORKS.items()}
+    result = describe_machine() | {"networks": measure(networks, options.rounds), "rounds": options.rounds}
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(result, indent=2, sort_keys=True) + "\n")
+    for line in lines(result["networks"]):
+        logger.info(line)
+
+
+def measure(networks: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float | int]]:
+    """Return microseconds a digit and the number of parameters of each network."""
+    sessions = {name: load(export(network)) for name, network in networks.items()}
+    digit = np.random.default_rng(0).normal(size=(1, 1, IMAGE_SIZE, IMAGE_SIZE)).astype(np.float32)
+    for session in sessions.values():
+        time_round(session, digit, WARM_UP_CALLS)
+    times: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(rounds):
+        for name, session in sessions.items():
+            times[name].append(time_round(session, digit, CALLS))
+    return {
+        name: {
+            "microseconds": round(statistics.median(times[name]), 1),
+            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        }
+        for name, network in networks.items()
+    }
+
+
+def export(network: nn.Module) -> bytes:
+    """Return the network as an ONNX graph for one digit at a time."""
+    digit = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+        path = Path(folder) / "network.onnx"
+        warnings.simplefilter(
+            "ignore", DeprecationWarning
+        )  # the newer exporter wants one more package, for the same graph
+        torch.onnx.export(network, (digit,), path, input_names=["images"], output_names=["logits"], dynamo=False)
+        return path.read_bytes()
+
+
+def load(graph: bytes) -> onnxruntime.InferenceSession:
+    """Return the graph ready to run on one thread of the CPU."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+
+
+def time_round(
+    session: onnxruntime.InferenceSession, digit: "np.ndarray[Any, np.dtype[np.float32]]", calls: int
+) -> float:
+    """Return the mean microseconds of a call in one round of so many."""
+    feed = {"images": digit}
+    start = time.perf_counter()
+    for _ in range(calls):
+        session.run(None, feed)
+    return (time.perf_counter() - start) / calls * 1e6
+
+
+def describe_machine() -> dict[str, Any]:
+    """Return what the times depend on beside the networks."""
+    versions = {"onnxruntime": onnxruntime.__version__, "torch": torch.__version__, "python": platform.python_version()}
+    return {"cpu": cpu_model(), "threads": 1, "batch_size": 1, "versions": versions}
+
+
+def cpu_model() -> str:
+    """Return the processor's name as Linux knows it, or else the platform's."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def lines(times: dict[str, dict[str, float | int]]) -> list[str]:
+    """Return one line a network: its time, and its ratio to the first one's."""
+    first = next(iter(NETWORKS))
+    return [
+        f"{name:16} {row['microseconds']:8.1f} us a digit, {row['microseconds'] / times[first]['microseconds']:5.2f}"
+        f" times {first}'s, {row['parameters']:9,} parameters"
+        for name, row in times.items()
+    ]
+
+
+if __name__ == "__main__":
+    main()
