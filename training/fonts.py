@@ -17,6 +17,9 @@ FACES = (
 )  # fmt: skip
 """Those of matplotlib's own fonts that hold letters and digits."""
 
+WIDE_FACES = tuple(face for face in FACES if face.startswith(("DejaVu", "STIX")))
+"""Those that hold more than ASCII."""
+
 PLOTTER_FACES = (
     cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX,
     cv2.FONT_HERSHEY_SCRIPT_SIMPLEX, cv2.FONT_HERSHEY_SCRIPT_COMPLEX,
@@ -33,10 +36,11 @@ def print_character(character: str, rng: np.random.Generator) -> Picture:
     """Return a printed character in MNIST's form, (28, 28) uint8, in a random face, weight and width.
 
     Args:
-        character: One of ASCII.
+        character: One of ASCII or Latin-1; the latter only in `WIDE_FACES`.
         rng: Where the choice comes from.
     """
-    canvas = _plotted(character, rng) if rng.random() < 0.4 else _set(character, rng)
+    plotted = character.isascii() and rng.random() < 0.4
+    canvas = _plotted(character, rng) if plotted else _set(character, rng)
     width, height = (int(length) for length in SIDE * rng.uniform(0.7, 1.2, size=2))
     return cropped(np.asarray(Image.fromarray(canvas).resize((width, height))))
 
@@ -54,7 +58,8 @@ def cropped(picture: Picture) -> Picture:
 
 
 def _set(character: str, rng: np.random.Generator) -> Picture:
-    face = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{rng.choice(FACES)}.ttf"
+    faces = FACES if character.isascii() else WIDE_FACES
+    face = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{rng.choice(faces)}.ttf"
     canvas = Image.new("L", (SIDE, SIDE))
     draw = ImageDraw.Draw(canvas)
     draw.text((SIDE / 2, SIDE / 2), character, fill=255, font=ImageFont.truetype(face, 44), anchor="mm")

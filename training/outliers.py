@@ -9,6 +9,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -16,8 +17,11 @@ from samples.glyphs import parse_stroke
 from samples.strokes import draw_digit, random_hand, render, to_mnist_form, write
 from training.fonts import SIDE, Picture, cropped, print_character
 
-CHARACTERS = "ACDEFGHJKLMNPQRTUVWXYacdefhjkmnprtuvwx#%*+-=?@<>^~&$:;{}"
-"""Less what a person may take for a digit, such as O, I, l, i, S, Z, z, B, b, g, q and y."""
+CHARACTERS = "ACEFHJKLMNPRTUVWXacefhkmnprtuvwx" + 2 * "#*+-:;<=>?@^~¥€©®±«»÷"
+"""Less what a person may take for a digit, such as O, Q, l, j, Z, z, S, $, G, b, B, &, g and q.
+
+Signs count twice, as there are fewer of them.
+"""
 
 _WRITTEN = (
     ("2,98 30,2! 58,98", "14,62 46,62"),
@@ -57,6 +61,9 @@ _WRITTEN = (
 """Letters and signs as pen strokes, in the form of `samples.glyphs`."""
 
 _GLYPHS = tuple(tuple(parse_stroke(stroke) for stroke in glyph) for glyph in _WRITTEN)
+
+Field = NDArray[np.float64]
+"""Brightness (SIDE, SIDE) of a pattern, about -1 to 1."""
 
 Draw = Callable[[np.random.Generator], Picture]
 
@@ -122,13 +129,42 @@ def _corner(rng: np.random.Generator) -> Picture:
 
 
 def _texture(rng: np.random.Generator) -> Picture:
-    """Cloth, grain or stripes that fill the picture."""
-    grain = _noise(rng, int(rng.integers(8, 28)))
-    angle, period = rng.uniform(0, np.pi), rng.uniform(6, 24)
-    across, down = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
-    stripes = np.sin((across * np.cos(angle) + down * np.sin(angle)) * 2 * np.pi / period)
-    mixed = grain.numpy() + rng.uniform(0, 1.5) * stripes
-    return cropped((np.clip(mixed + rng.uniform(-0.5, 0.5), 0, 1) * 255).astype(np.uint8))
+    """Cloth, grain, stripes, checks, dots or bricks that fill the picture; half of them in black and white."""
+    pattern = _PATTERNS[int(rng.integers(len(_PATTERNS)))](rng)
+    mixed = _noise(rng, int(rng.integers(4, 28))).numpy() + rng.uniform(0, 1.5) * pattern + rng.uniform(-0.5, 0.5)
+    steepness = 1.0 if rng.random() < 0.5 else 8.0
+    return cropped((np.clip(steepness * mixed, 0, 1) * 255).astype(np.uint8))
+
+
+def _axes(rng: np.random.Generator) -> tuple[Field, Field]:
+    """Two coordinates at right angles, turned at random, in radians of a pattern that repeats 2 to 10 times."""
+    down, across = np.mgrid[0:SIDE, 0:SIDE] * (2 * np.pi / SIDE * rng.uniform(2, 10))
+    turn = rng.uniform(0, np.pi)
+    return across * np.cos(turn) + down * np.sin(turn), down * np.cos(turn) - across * np.sin(turn)
+
+
+def _stripes(rng: np.random.Generator) -> Field:
+    return np.asarray(np.sin(_axes(rng)[0]))
+
+
+def _checks(rng: np.random.Generator) -> Field:
+    across, down = _axes(rng)
+    return np.asarray(np.sign(np.sin(across) * np.sin(down)))
+
+
+def _dots(rng: np.random.Generator) -> Field:
+    across, down = _axes(rng)
+    return np.asarray(np.sin(across) + np.sin(down) - rng.uniform(0, 1.2))
+
+
+def _bricks(rng: np.random.Generator) -> Field:
+    down, across = np.mgrid[0:SIDE, 0:SIDE] / SIDE * rng.uniform(2, 10)
+    mortar = rng.uniform(0.1, 0.3)
+    joint = (down % 1 < mortar) | ((across / 2 + 0.5 * (np.floor(down) % 2)) % 1 < mortar / 2)
+    return np.where(joint, 1.0, -1.0) * (1 if rng.random() < 0.5 else -1)
+
+
+_PATTERNS: tuple[Callable[[np.random.Generator], Field], ...] = (_stripes, _checks, _dots, _bricks)
 
 
 def _two_digits(rng: np.random.Generator) -> Picture:
