@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(10 * 2**20, ge=1, description="largest request body")
     max_image_pixels: int = Field(
-        25_000_000, ge=1, description="largest image, width times height; checked before decoding"
+        50_000_000, ge=1, description="largest image, width times height; checked before decoding"
     )
     max_images: int = Field(256, ge=1, description="most images in one request")
     max_wait_s: float = Field(

@@ -1,12 +1,15 @@
 """The steps from bytes to a canonical digit, in their order; `core.image` is their public face.
 
     decode     bytes -> pixels: allowed formats only, upright, without transparency
-    sheet      pixels -> pixels: without the frame or the desk around the paper
-    ink        pixels -> contrast: how much every pixel looks like ink, whatever the light, the colours and the polarity
+    view       pixels -> a picture of the size that is searched
+    sheet      pixels -> pixels: without the frame, the printed box or the desk around what the digit is written on
+    paper      view -> the paper: its colour, or its light where that is uneven, and whether the ink is darker
+    ink        view -> contrast: how much every pixel looks like ink
     lines      ink -> ink without the lines printed on the paper
     pieces     ink -> the connected pieces that belong to the digit: no specks, no frames, no shadows
-    search     these four together, at the size where they see best
-    canonical  the digit's strokes -> 28x28: width as a pen's, fitted into 20x20, centred by mass
+    search     these together: where the digit is, at the size where it is seen best
+    strokes    the digit's strokes, redrawn: bilevel, as wide as a pen's
+    canonical  all of it: pixels -> 28x28, fitted into 20x20, centred by mass
 
 Only `decode` is needed for a picture that is in MNIST's form already; the others import OpenCV.
 """

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imaging.ink import Floats
+from core.imaging.ink import noise_level
 from core.imaging.pieces import LINE_SHARE, Mask, stroke_width
+from core.imaging.view import Floats
 
 MOST_LINES = 200
 """Only the strongest lines are looked at, so that the time is bounded."""
@@ -13,29 +14,52 @@ MOST_LINES = 200
 LEAST_SIDE = 32
 """A view less wide or high than this has no room for printed lines beside a digit."""
 
+LEAST_VOTES = 0.35
+"""A line shows in the mask over at least this share of the picture's shorter side."""
+
+FAINT = 2.5
+"""Where the mask breaks it, a line still stands so many standard deviations above the noise."""
+
+STRONGER = 2.0
+"""Where ink is this many times as strong as the line, it is that of a stroke along the line."""
+
+MOST_RUN, RUNS = 12, 96
+"""A line's thickness is the median of so many runs of ink across it, each of at most the first number either way."""
+
 Line = tuple[int, int, int, int]
 """x0, y0, x1, y1 of the ends."""
 
 
-def find_lines(mask: Mask) -> list[Line]:
-    """Straight, thin lines that run through the whole picture, from border to border."""
+def find_lines(mask: Mask, ink: Floats) -> list[Line]:
+    """Straight, thin lines that run through the whole picture, from border to border.
+
+    Args:
+        mask: (H, W) uint8, 1 on ink.
+        ink: (H, W) float32, contrast with the paper; printed lines are often so faint that the mask breaks them.
+    """
     if min(mask.shape) < LEAST_SIDE:
         return []
     half = cv2.resize(mask * 255, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     marked = (half > 0).astype(np.uint8)
     if marked.mean() > 0.3:
         return []
-    found = cv2.HoughLines(marked, 1, np.pi / 180, int(0.6 * min(marked.shape)))
+    found = cv2.HoughLines(marked, 1, np.pi / 180, int(LEAST_VOTES * min(marked.shape)))
     if found is None:
         return []
     height, width = marked.shape
     chords = [_chord(float(rho), float(theta), width, height) for rho, theta in found[:MOST_LINES, 0, :2]]
     lines = [line for line in chords if line is not None]
-    covered = _coverage(cv2.dilate(marked, np.ones((3, 3), np.uint8)), lines) if lines else np.empty(0)
+    if not lines:
+        return []
+    thick = np.ones((3, 3), np.uint8)
+    faint = cv2.dilate(cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA), thick)
+    traced = cv2.dilate(marked, thick) | (faint > FAINT * noise_level(ink[::2, ::2]))
+    covered = _coverage(traced.astype(np.uint8), lines)
     full = [
         (2 * x0, 2 * y0, 2 * x1, 2 * y1) for (x0, y0, x1, y1), share in zip(lines, covered, strict=True) if share > 0.85
     ]
-    return [line for line in full if _thickness(mask, line) <= max(2, LINE_SHARE * max(mask.shape))]
+    thickest = max(2, LINE_SHARE * max(mask.shape))
+    return [line for line, thickness in zip(full, _thicknesses(mask, full), strict=True) if thickness <= thickest]
 
 
 def _chord(rho: float, theta: float, width: int, height: int) -> Line | None:
@@ -60,37 +84,61 @@ def _coverage(mask: Mask, lines: list[Line]) -> NDArray[np.float64]:
     return mask[rows, columns].mean(axis=1)
 
 
-def remove_lines(mask: Mask, lines: list[Line]) -> Mask:
-    """Takes lines out, except where a stroke crosses them: there the ink runs farther across than the line is thick.
+def remove_lines(mask: Mask, lines: list[Line], ink: Floats) -> Mask:
+    """Takes lines out, except at a stroke: there the ink is stronger, or runs farther across than a line is thick.
 
     The rule is that of staff-line removal in music recognition (Dalitz et al., 2008).
     """
     cleaned = mask.copy()
-    for line in lines:
-        upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
-        thickness = _thickness(mask, line)
-        band = np.zeros_like(mask)
-        cv2.line(band, line[:2], line[2:], 1, thickness + 4)
-        reach = thickness + 4
-        across = np.ones((1, reach) if upright else (reach, 1), np.uint8)
-        crossing = cv2.morphologyEx(mask, cv2.MORPH_OPEN, across)
-        cleaned[(band > 0) & (crossing == 0)] = 0
+    crossing: dict[tuple[bool, int], Mask] = {}
+    for line, thickness in zip(lines, _thicknesses(mask, lines), strict=True):
+        way = _is_upright(line), thickness + 4
+        if way not in crossing:
+            crossing[way] = _crossing(mask, *way)
+        _remove_line(cleaned, mask & ~crossing[way], line, ink, way[1])
     return cleaned
 
 
-def _thickness(mask: Mask, line: Line) -> int:
-    """The median length of the runs of ink across a line."""
-    half = 12
-    upright = abs(line[3] - line[1]) > abs(line[2] - line[0])
-    count = max(abs(line[2] - line[0]), abs(line[3] - line[1])) + 1
-    columns = np.linspace(line[0], line[2], count).round().astype(int)
-    rows = np.linspace(line[1], line[3], count).round().astype(int)
-    padded = np.pad(mask, ((half, half + 1), (half, half + 1)))
-    offsets = range(-half, half + 1)
-    across = np.stack(
-        [padded[rows + half + (0 if upright else o), columns + half + (o if upright else 0)] for o in offsets]
-    )
-    return max(1, int(np.median(across.sum(axis=0))))
+def _is_upright(line: Line) -> bool:
+    x0, y0, x1, y1 = line
+    return abs(y1 - y0) > abs(x1 - x0)
+
+
+def _crossing(mask: Mask, upright: bool, reach: int) -> Mask:
+    """Ink that runs at least `reach` pixels across lines of one way."""
+    across = np.ones((1, reach) if upright else (reach, 1), np.uint8)
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, across), np.uint8)
+
+
+def _remove_line(cleaned: Mask, printed: Mask, line: Line, ink: Floats, reach: int) -> None:
+    """Takes one line's ink, out of what may be `printed`, out of `cleaned`; only the part around it is looked at."""
+    x0, y0, x1, y1 = line
+    left, top = max(0, min(x0, x1) - 2 * reach), max(0, min(y0, y1) - 2 * reach)
+    part = slice(top, max(y0, y1) + 2 * reach), slice(left, max(x0, x1) + 2 * reach)
+    band = np.zeros_like(printed[part])
+    cv2.line(band, (x0 - left, y0 - top), (x1 - left, y1 - top), 1, reach)
+    places = cv2.findNonZero(band & printed[part])
+    if places is None:
+        return
+    columns, rows = places.reshape(-1, 2).T
+    strength = ink[part][rows, columns]
+    weak = strength < STRONGER * float(np.median(strength))
+    cleaned[part][rows[weak], columns[weak]] = 0
+
+
+def _thicknesses(mask: Mask, lines: list[Line]) -> list[int]:
+    """The median length of the runs of ink across each line, at least 1, at most `2 * MOST_RUN + 1`."""
+    if not lines:
+        return []
+    padded = np.pad(mask, MOST_RUN + 1)
+    ends = np.array(lines, np.float64) + MOST_RUN + 1  # (N, 4)
+    steps = np.linspace(0, 1, RUNS)
+    columns = (ends[:, :1] + (ends[:, 2:3] - ends[:, :1]) * steps).round().astype(np.intp)
+    rows = (ends[:, 1:2] + (ends[:, 3:] - ends[:, 1:2]) * steps).round().astype(np.intp)
+    across = np.array([1 if _is_upright(line) else padded.shape[1] for line in lines], np.intp)
+    offsets = across[:, None, None] * np.arange(-MOST_RUN, MOST_RUN + 1)
+    runs = padded.reshape(-1).take((rows * padded.shape[1] + columns)[..., None] + offsets).sum(axis=2, dtype=np.int32)
+    return [max(1, int(run)) for run in np.median(runs, axis=1)]
 
 
 def spans(digit: Mask, lines: list[Line]) -> bool:

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imaging.ink import LEAST_CONTRAST, Floats, noise_level
+from core.imaging.ink import LEAST_CONTRAST, noise_level
+from core.imaging.view import Floats
 
 NOISE_FACTOR = 4.5
 """Ink stands this many standard deviations above the paper's noise."""
@@ -17,7 +18,7 @@ CORE_SHARE = 0.4
 SPECK_SHARE = 0.03
 """A piece smaller than this share of the digit's largest is a speck."""
 
-NEAR = 0.3
+NEAR = 0.35
 """A piece is part of the digit if the gap to it is at most this share of the digit's height or width."""
 
 MOST_PIECES = 64
@@ -27,14 +28,22 @@ LINE_SHARE = 0.015
 """A ruled line is at most this share of the picture's longer side thick."""
 
 LEAST_AREA, LEAST_LENGTH = 12, 0.012
-"""A digit has at least this many pixels, and this share of the picture's longer side, in the view that is searched."""
+"""A digit has at least this many pixels, and this share of the picture's longer side, in the view that is searched;
+on flat paper, which has no grain, half that."""
 
 EDGE_BAND = 0.1
 """A sheet that nearly fills a photo ends within this share of the photo's shorter side from its border."""
 
+MARGIN = 0.15
+"""In a photo, things within this share of its shorter side from the border are less likely the digit: desk, holes,
+print."""
+
 PENALTY_FLAT, PENALTY_UNEVEN = 0.02, 0.002
 """What a piece that hugs the border weighs: on flat paper it may still be a digit that was cropped tightly, in a photo
 hardly."""
+
+BROAD, BLOT = 0.4, 0.1
+"""What is broader than this share of its length weighs this little: a punched hole or a blot rather than a digit."""
 
 Mask = NDArray[np.uint8]
 
@@ -102,14 +111,18 @@ def score(pieces: Pieces, label: int, ink: Floats, slope: float) -> float:
     """How likely a piece is the digit or its largest part: large, strong, sharp, central."""
     left, top, width, height, area = (int(value) for value in pieces.stats[label])
     rows, columns = ink.shape
-    if area < LEAST_AREA or max(width, height) < LEAST_LENGTH * max(rows, columns):
+    if area < LEAST_AREA or max(width, height) < (1.0 if slope else 0.5) * LEAST_LENGTH * max(rows, columns):
         return 0.0
     box = around(left, top, width, height)
     inside = pieces.labels[box] == label
     if slope and (sharpness(ink[box], inside) < slope or is_ruling(inside, ink.shape)):
         return 0.0
-    off = max(abs((left + width / 2) / columns - 0.5), abs((top + height / 2) / rows - 0.5))  # 0 to 0.5
-    return float((area * max(width, height)) ** 0.5 * ink[box][inside].mean() ** 2 * (1 - off))
+    solid = BLOT if is_broad(inside.astype(np.uint8)) else 1.0
+    sides = np.array([left + width / 2, columns - left - width / 2, top + height / 2, rows - top - height / 2])
+    central = 0.5 + float((sides / (columns, columns, rows, rows)).min())  # 0.5 to 1
+    if slope:
+        central *= min(1.0, float(sides.min()) / (MARGIN * min(rows, columns)))
+    return float((area * max(width, height)) ** 0.5 * ink[box][inside].mean() ** 2) * central * solid
 
 
 def is_outside(pieces: Pieces, label: int, uneven: bool) -> bool:
@@ -153,6 +166,12 @@ def stroke_width(mask: Mask) -> float:
     """The usual width of strokes in pixels: four times the mean distance to paper, exact for long straight ones."""
     depth = cv2.distanceTransform(np.pad(mask, 1), cv2.DIST_L2, 3)
     return 4 * float(depth[depth > 0].mean()) if mask.any() else 0.0
+
+
+def is_broad(inside: Mask) -> bool:
+    """Whether a piece (h, w) in its box is too broad for its length to be a digit: a blot, a punched hole, a shadow."""
+    longest = max(inside.shape)
+    return int(inside.sum()) > 0.25 * longest**2 and stroke_width(inside) > BROAD * longest
 
 
 def hugs_border(inside: NDArray[np.bool_], left: int, top: int, shape: tuple[int, ...]) -> bool:

@@ -1,10 +1,14 @@
 """What surrounds the paper: frames, screenshot borders, and the desk that a sheet lies on."""
 
+from math import ceil
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from core.imaging.ink import Pixels
+from core.imaging.pieces import stroke_width
+from core.imaging.view import Pixels
 
 MOST_FRAMES = 4
 """Frames in frames that are taken off: margin, line, margin, line."""
@@ -14,6 +18,16 @@ FRAME_CONTRAST = 24
 
 FILL_SIDE = 96
 """Longest side at which a desk is painted over: it only has to look like paper."""
+
+LEAST_SURROUND = 0.02
+"""A sheet or box with a digit in it that is large enough to be read fills at least this share of the picture."""
+
+
+class Surround(NamedTuple):
+    """What a digit is written in: the name of the adjustment that takes it off; how deep its edge is in pixels."""
+
+    adjustment: str
+    depth: int
 
 
 def strip_frames(pixels: Pixels) -> Pixels:
@@ -44,9 +58,7 @@ def _inside_frame(pixels: Pixels) -> Pixels | None:
     deep = pixels.reshape(height, width, -1)
     ring = np.concatenate([deep[0], deep[-1], deep[:, 0], deep[:, -1]])
     colour = np.median(ring, axis=0).astype(np.uint8)
-    if (
-        cv2.absdiff(ring, np.broadcast_to(colour, ring.shape)).reshape(ring.shape).max(axis=1) > FRAME_CONTRAST
-    ).mean() > 0.05:
+    if (np.abs(ring.astype(np.int16) - colour).max(axis=1) > FRAME_CONTRAST).mean() > 0.05:
         return None
     off = cv2.absdiff(deep, np.broadcast_to(colour, deep.shape).copy()).reshape(deep.shape)
     off = off[..., 0] if off.shape[2] == 1 else np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2])
@@ -60,17 +72,20 @@ def _inside_frame(pixels: Pixels) -> Pixels | None:
     return pixels[top + 1 : top + h - 1, left + 1 : left + w - 1]
 
 
-def is_sheet(mask: Pixels) -> bool:
-    """Whether what was taken for ink is a sheet of paper or the inside of a frame: large, solid, with straight sides.
+def surround(mask: Pixels) -> Surround | None:
+    """What was taken for ink, if it is no digit but what a digit is written in: a sheet of paper, or a printed box.
 
-    A round nought fills 79 % of the rectangle around it, and no other digit is convex.
+    Both are large and have four straight sides; a sheet is solid, a box is hollow with ink inside. A round nought fills
+    79 % of the rectangle around it, and no other digit is convex.
     """
     outline = _outline(mask)
     hull = cv2.contourArea(cv2.convexHull(outline))
-    width, height = cv2.minAreaRect(outline)[1]
-    if hull < 0.25 * mask.size or hull < 0.85 * width * height:
-        return False
-    return bool(cv2.contourArea(outline) > 0.9 * hull and mask.sum() > 0.55 * hull)
+    short, long = sorted(cv2.minAreaRect(outline)[1])
+    if hull < LEAST_SURROUND * mask.size or short < 0.4 * long or cv2.contourArea(outline) < 0.9 * hull:
+        return None
+    if mask.sum() > 0.55 * hull:
+        return Surround("background_removed", 4) if hull > 0.85 * short * long else None
+    return Surround("frame_removed", 2 + ceil(1.5 * stroke_width(mask))) if hull > 0.9 * short * long else None
 
 
 def _outline(mask: Pixels) -> NDArray[np.int32]:
@@ -79,15 +94,16 @@ def _outline(mask: Pixels) -> NDArray[np.int32]:
     return np.asarray(max(contours, key=cv2.contourArea), np.int32)
 
 
-def inside_sheet(pixels: Pixels, mask: Pixels) -> Pixels:
-    """Cuts a sheet out; what the cut shows of the desk is painted over with the sheet's own colours nearby.
+def cut_inside(pixels: Pixels, mask: Pixels, depth: int) -> Pixels:
+    """Cuts the inside of a sheet or box out; what the cut shows of the rest is painted over with the colours nearby.
 
     Args:
         pixels: (H, W) or (H, W, 3) uint8.
-        mask: (h, w) uint8, 1 on the sheet, at a scale of its own.
+        mask: (h, w) uint8, 1 on the sheet or the box, at a scale of its own.
+        depth: how many pixels of the mask are taken off along its edge.
     """
     sheet = cv2.fillConvexPoly(np.zeros_like(mask), cv2.convexHull(_outline(mask)), [1])
-    sheet = cv2.erode(sheet, np.ones((9, 9), np.uint8), borderValue=[1])
+    sheet = cv2.erode(sheet, np.ones((2 * depth + 1, 2 * depth + 1), np.uint8), borderValue=[1])
     left, top, w, h = cv2.boundingRect(sheet)
     if min(w, h) < 8:
         return pixels
