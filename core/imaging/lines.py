@@ -17,8 +17,11 @@ LEAST_SIDE = 32
 LEAST_VOTES = 0.35
 """A line shows in the mask over at least this share of the picture's shorter side."""
 
-FAINT = 2.5
-"""Where the mask breaks it, a line still stands so many standard deviations above the noise."""
+LEAST_COVERED = 0.85
+"""Ink, be it faint, covers more than this share of a line."""
+
+FAINT, FAINTEST = 2.5, 2 / 255
+"""Where the mask breaks it, a line still stands so many standard deviations above the noise, and two grey levels."""
 
 STRONGER = 2.0
 """Where ink is this many times as strong as the line, it is that of a stroke along the line."""
@@ -43,23 +46,38 @@ def find_lines(mask: Mask, ink: Floats) -> list[Line]:
     marked = (half > 0).astype(np.uint8)
     if marked.mean() > 0.3:
         return []
+    height, width = marked.shape
+    thick = np.ones((3, 3), np.uint8)
+    faint = cv2.dilate(cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA), thick)
+    traced = (cv2.dilate(marked, thick) | (faint > max(FAINTEST, FAINT * noise_level(ink[::2, ::2])))).astype(np.uint8)
+    if not _reaches_borders(traced):
+        return []
     found = cv2.HoughLines(marked, 1, np.pi / 180, int(LEAST_VOTES * min(marked.shape)))
     if found is None:
         return []
-    height, width = marked.shape
     chords = [_chord(float(rho), float(theta), width, height) for rho, theta in found[:MOST_LINES, 0, :2]]
     lines = [line for line in chords if line is not None]
     if not lines:
         return []
-    thick = np.ones((3, 3), np.uint8)
-    faint = cv2.dilate(cv2.resize(ink, (width, height), interpolation=cv2.INTER_AREA), thick)
-    traced = cv2.dilate(marked, thick) | (faint > FAINT * noise_level(ink[::2, ::2]))
-    covered = _coverage(traced.astype(np.uint8), lines)
+    covered = _coverage(traced, lines)
     full = [
-        (2 * x0, 2 * y0, 2 * x1, 2 * y1) for (x0, y0, x1, y1), share in zip(lines, covered, strict=True) if share > 0.85
+        (2 * x0, 2 * y0, 2 * x1, 2 * y1)
+        for (x0, y0, x1, y1), share in zip(lines, covered, strict=True)
+        if share > LEAST_COVERED
     ]
     thickest = max(2, LINE_SHARE * max(mask.shape))
     return [line for line, thickness in zip(full, _thicknesses(mask, full), strict=True) if thickness <= thickest]
+
+
+def _reaches_borders(traced: Mask) -> bool:
+    """Whether a line may be covered; most pictures of a digit alone are told by their margins that none is, at once.
+
+    What is not covered lies at the two ends of a line at most, so one of these is nearer to its border than half of it.
+    """
+    left, top, width, height = cv2.boundingRect(traced)
+    margins = (left, top, traced.shape[1] - left - width, traced.shape[0] - top - height)
+    bare = (1 - LEAST_COVERED) * float(np.hypot(*traced.shape))
+    return min(margins) <= bare / 2 and sorted(margins)[1] <= bare
 
 
 def _chord(rho: float, theta: float, width: int, height: int) -> Line | None:
