@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.errors import NoInk
 from core.imaging import decode
+from core.imaging.repeats import without_repeats
 
 SIDE = 28
 
@@ -95,13 +96,15 @@ _PLACES = np.arange(SIDE, dtype=np.uint64)
 def _convert(image: Image.Image) -> CanonicalDigit:
     """Any picture but one that passes as it is; OpenCV is imported here, as the first step of a slow path."""
     pixels, adjustments = decode.decode(image)
-    small = _in_mnist_form(pixels)
-    if small is not None:
-        return CanonicalDigit(small.pixels, (*adjustments, *small.adjustments))
+    small = without_repeats(pixels)
+    digit = _in_mnist_form(small)
+    if digit is not None:
+        scaled = () if small is pixels else ("scaled",)
+        return CanonicalDigit(digit.pixels, (*adjustments, *scaled, *digit.adjustments))
 
     from core.imaging.canonical import canonical
 
-    found = canonical(pixels)
+    found = canonical(small)
     if found is None:
         raise NoInk("the picture is blank: there is no ink to read")
     return CanonicalDigit(found[0], (*adjustments, *found[1]))

@@ -1,6 +1,7 @@
 """The steps from bytes to a canonical digit, in their order; `core.image` is their public face.
 
     decode     bytes -> pixels: allowed formats only, upright, without transparency
+    repeats    pixels -> pixels: as small as before each was repeated to enlarge the picture
     view       pixels -> a picture of the size that is searched
     sheet      pixels -> pixels: without the frame, the printed box or the desk around what the digit is written on
     paper      view -> the paper: its colour, or its light where that is uneven, and whether the ink is darker
@@ -11,5 +12,5 @@
     strokes    the digit's strokes, redrawn: bilevel, as wide as a pen's
     canonical  all of it: pixels -> 28x28, fitted into 20x20, centred by mass
 
-Only `decode` is needed for a picture that is in MNIST's form already; the others import OpenCV.
+A picture in MNIST's form needs `decode` and `repeats` only; the others import OpenCV.
 """

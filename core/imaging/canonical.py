@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from core.imaging.search import is_tiny, look_closer, search
+from core.imaging.search import look_closer, search
 from core.imaging.sheet import cut_inside, strip_frames, surround
 from core.imaging.strokes import BOX, normalise, redraw
 from core.imaging.view import Floats, Pixels
@@ -25,7 +25,7 @@ def canonical(pixels: Pixels) -> tuple[Pixels, list[str]] | None:
     found = search(bare)
     if found is None:
         return None
-    around = None if is_tiny(bare) else surround(found.mask)
+    around = None if found.tiny else surround(found.mask)
     if around is not None:
         cut = cut_inside(bare, found.mask, around.depth)
         inner = search(cut)

@@ -35,6 +35,10 @@ CLOSE_SIDE = 100
 TINY_SIDE, TINY_INK = 13, 0.25
 """Longest side of a picture that has room for a digit only; the share of its strongest contrast that is ink."""
 
+COARSE = 17
+"""A picture is coarse where contrast rises over no less than this part of its longer side: between what 8 pixels that
+were enlarged smoothly show, 10 to 15, and what 16 of them do, 20 and more."""
+
 LEAST_SLOPE = 0.05
 """Ink's contrast falls by at least this share a pixel at the edge of a stroke, at the size of the search; that of a
 shadow by less."""
@@ -66,6 +70,11 @@ class Found:
     enlarged: float = 1.0
     removed: tuple[str, ...] = ()
 
+    @property
+    def tiny(self) -> bool:
+        """Whether the source has so few pixels, or so little detail, that it has room for the digit only."""
+        return max(self.mask.shape) < (TINY_SIDE + 1) * self.enlarged
+
 
 def search(pixels: Pixels) -> Found | None:
     """Finds the digit, on flat paper or, where that is not so or gives something like a shadow, on uneven paper."""
@@ -75,11 +84,13 @@ def search(pixels: Pixels) -> Found | None:
     flat = measure_flat(seen)
     found = find_digit(flat, seen.enlarged) if flat else None
     if found is None:
-        return search_uneven(pixels, seen)
+        return search_tiny(as_tiny(seen)) if flat and is_coarse(seen) else search_uneven(pixels, seen)
     slope, hugging, broad = describe(found)
     soft = slope * seen.enlarged < LEAST_SLOPE and not is_even(found)
     if not hugging and not soft and (not broad or surround(found.mask) is not None):
         return found
+    if is_coarse(seen):
+        return search_tiny(as_tiny(seen))
     other = search_uneven(pixels, seen)
     if other is None or all(describe(other)[1:]):
         return None if hugging and soft else found
@@ -98,6 +109,18 @@ def is_even(found: Found) -> bool:
 def is_tiny(pixels: Pixels) -> bool:
     """Whether a picture has so few pixels that it has room for the digit only."""
     return max(pixels.shape[:2]) <= TINY_SIDE
+
+
+def is_coarse(seen: View) -> bool:
+    """Whether even the sharpest edge takes as much room as a pixel of a tiny picture: it is one, enlarged smoothly."""
+    grey = seen.picture.mean(axis=2)
+    steepest = max(float(np.abs(np.diff(grey, axis=axis)).max(initial=0)) for axis in (0, 1))
+    return steepest * max(grey.shape) < float(np.ptp(grey)) * COARSE
+
+
+def as_tiny(seen: View) -> View:
+    """The view of a picture without detail, as that of the tiny one that it was enlarged from."""
+    return View(seen.picture, seen.small, max(seen.picture.shape) / TINY_SIDE)
 
 
 def search_tiny(seen: View) -> Found | None:

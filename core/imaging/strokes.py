@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging import pieces
-from core.imaging.search import TINY_SIDE, Found
+from core.imaging.search import Found
 from core.imaging.view import Floats, Pixels
 
 BOX = 20
@@ -40,7 +40,7 @@ def redraw(found: Found) -> Floats:
     size = (round((width + 2 * margin) * scale), round((height + 2 * margin) * scale))
     core = _magnify(found.mask.astype(np.float32), left - margin, top - margin, scale, size) > 0.3
     ink = cv2.GaussianBlur(_magnify(found.contrast.ink, left - margin, top - margin, scale, size), (0, 0), 1.5)
-    if max(found.mask.shape) <= TINY_SIDE * found.enlarged:
+    if found.tiny:
         return _soften(ink, core, scale * found.enlarged)
     ink = ink * cv2.dilate(core.astype(np.uint8), np.ones((5, 5), np.uint8))
     window = (LEVEL_WINDOW, LEVEL_WINDOW)

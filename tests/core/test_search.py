@@ -126,3 +126,15 @@ def test_soft_ink_at_the_border_is_no_shadow_where_the_paper_is_even() -> None:
     assert found is not None
     ink = cv2.resize(small, found.mask.shape[::-1], interpolation=cv2.INTER_CUBIC) < 128
     assert (ink & (found.mask > 0)).sum() > 0.9 * ink.sum()
+
+
+def test_a_tiny_picture_that_was_enlarged_smoothly_is_read_as_a_tiny_one() -> None:
+    ring = np.array([[0, 9, 9, 0], [9, 0, 0, 9], [9, 0, 0, 9], [9, 0, 0, 9], [9, 0, 0, 9], [0, 9, 9, 0]], np.uint8) * 25
+    tiny = np.pad(ring, ((0, 0), (1, 1)))  # cropped to its ink, so that no border is all paper
+    large = cv2.resize(tiny, (100, 100), interpolation=cv2.INTER_CUBIC)
+    found = search.search(large)
+    assert found is not None
+    assert found.tiny
+    assert not found.contrast.dark
+    ink = cv2.resize(large, found.mask.shape[::-1], interpolation=cv2.INTER_CUBIC) > 128
+    assert (found.mask[ink] > 0).all()

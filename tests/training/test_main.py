@@ -18,6 +18,7 @@ from training import run
 from training.data import SHA256, Digits, load_test
 from training.loop import Learner
 from training.recipe import RECIPES, checkpoint_name
+from training.report import ReportJob
 
 SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
 ROOT = Path(__file__).parents[2]
@@ -190,6 +191,24 @@ def test_data_command_takes_the_folder_from_the_environment(
     assert capsys.readouterr().out == f"MNIST is complete in {mnist}\n"
     assert command.main(["data", "--data", str(tmp_path / "nowhere")]) == 1
     assert "nowhere" in capsys.readouterr().err
+
+
+def test_report_command_hands_its_options_on(mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[ReportJob] = []
+    monkeypatch.setattr(command, "make_report", asked.append)
+    monkeypatch.chdir(tmp_path)
+    options = ["--data", str(mnist), "--assets", "mine", "--name", "bars", "--workers", "3", "--limit", "40"]
+    assert command.main(["report", *options]) == 0
+    assert asked == [ReportJob(Path("mine"), "bars", mnist, tmp_path, workers=3, limit=40)]
+
+
+def test_report_of_what_is_not_there_is_one_clear_line(
+    mnist: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["report", "--data", str(mnist), "--assets", str(tmp_path / "none")]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert error.count("\n") == 1
 
 
 def test_checksums_command_mends_the_list(tmp_path: Path) -> None:
