@@ -63,7 +63,7 @@ def create_worker_app() -> Flask:
 
 def _load_service(settings: Settings) -> Service:
     checkpoint = load_checkpoint(settings.assets_dir, settings.model_name)
-    engine = load_engine(checkpoint, settings.device)
+    engine = load_engine(checkpoint, settings.device, engine=settings.engine)
     wrapper = ModelWrapper(engine, checkpoint.description.temperature, settings.max_image_pixels)
     return Service(checkpoint, wrapper, Gate(settings.max_wait_s), settings.max_images)
 

@@ -66,7 +66,9 @@ class Settings(BaseSettings):
         description="server processes; by default the CPUs that the cgroup grants",
     )
     threads: int = Field(8, ge=1, le=1024, description="requests that one process takes in hand at once")
-    engine: Literal["auto", "torch"] = Field("auto", description="what runs the network: `auto` or `torch`")
+    engine: Literal["auto", "onnx", "torch"] = Field(
+        "auto", description="what runs the network: `onnx`, `torch`, or `auto` for torch on a GPU and else onnx"
+    )
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where it runs: `cpu`, `cuda`, or `auto` for the GPU if there is one"
     )

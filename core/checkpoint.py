@@ -1,7 +1,7 @@
 """A checkpoint as it is served: verified bytes and the description beside them.
 
 A checkpoint `NAME` is two files in the assets folder, `NAME.pt` (a plain state dict) and `NAME.json` (see
-`model.description`).
+`model.description`), and perhaps a third, `NAME.onnx` (the same network as a graph, see `model.graph`).
 """
 
 from dataclasses import dataclass
@@ -25,12 +25,14 @@ class Checkpoint:
         description: What the description file says.
         state_dict: Bytes of the state dict, as hashed.
         sha512: SHA-512 of those bytes, 128 hexadecimal digits.
+        graph: Bytes of the exported graph, or None where there is none.
     """
 
     name: str
     description: Description
     state_dict: bytes
     sha512: str
+    graph: bytes | None = None
 
     @property
     def version(self) -> str:
@@ -51,7 +53,7 @@ def load_checkpoint(assets_dir: Path, name: str) -> Checkpoint:
             raise CheckpointError(f"{assets_dir / file}: not found; checkpoints there: {_names(assets)}")
     state_dict = assets[f"{name}.pt"]
     description = _parse_description(assets_dir / f"{name}.json", assets[f"{name}.json"])
-    return Checkpoint(name, description, state_dict, digest(state_dict))
+    return Checkpoint(name, description, state_dict, digest(state_dict), assets.get(f"{name}.onnx"))
 
 
 def _names(assets: dict[str, bytes]) -> str:

@@ -6,6 +6,7 @@ python -m training train --ancestors                 # and those it descends fro
 python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
 python -m training report                            # figures and plots of the shipped weights, the model card
+python -m training export                            # the ONNX graph of weights that have none
 python -m training checksums                         # after a change in assets/ by hand
 """
 
@@ -26,10 +27,13 @@ from model.networks import NETWORKS
 from training.ancestors import train_ancestors
 from training.data import VALIDATION_IMAGES, cache_dir, find_mnist
 from training.errors import TrainingError
+from training.export import export_checkpoint
 from training.loop import Machine
 from training.recipe import RECIPES, Recipe, checkpoint_name
 from training.report import ReportJob, make_report
 from training.run import DRY_RUN_EPOCHS, Job, train
+
+DEFAULT_NAME = checkpoint_name("DigitNet")
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
@@ -78,6 +82,10 @@ def _write_report(options: argparse.Namespace) -> None:
     )
 
 
+def _export(options: argparse.Namespace) -> None:
+    print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+
+
 def _train(options: argparse.Namespace) -> None:
     recipe = _recipe(options)
     job = Job(
@@ -89,6 +97,7 @@ def _train(options: argparse.Namespace) -> None:
         name=options.name if "name" in options else checkpoint_name(recipe.architecture),
         resume=options.resume,
         validation_images=options.validation_images,
+        export=options.export,
         dry_run=options.dry_run,
     )
     _report(train(job, train_ancestors(job) if options.ancestors else ()), options.dry_run)
@@ -134,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", _data_option)
     _add(commands, "train", _train, "train a network and write weights, description and checksums", _train_options)
     _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", _report_options)
+    _add(commands, "export", _export, "write the ONNX graph of a checkpoint", _export_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", _assets_option)
     return parser
 
@@ -158,7 +168,7 @@ def _assets_option(parser: argparse.ArgumentParser) -> None:
 def _report_options(parser: argparse.ArgumentParser) -> None:
     _data_option(parser)
     _assets_option(parser)
-    parser.add_argument("--name", type=_name, default=checkpoint_name("DigitNet"), help="of the checkpoint")
+    parser.add_argument("--name", type=_name, default=DEFAULT_NAME, help="of the checkpoint, without extension")
     parser.add_argument("--workers", type=_whole, default=2, metavar="N", help="processes that make pictures")
     parser.add_argument(
         "--limit",
@@ -167,6 +177,11 @@ def _report_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="for a quick look: only N validation digits, results into a temporary folder (default: the test set)",
     )
+
+
+def _export_options(parser: argparse.ArgumentParser) -> None:
+    _assets_option(parser)
+    parser.add_argument("--name", type=_name, default=DEFAULT_NAME, help="of the checkpoint, without extension")
 
 
 def _data_option(parser: argparse.ArgumentParser) -> None:
@@ -251,6 +266,12 @@ def _file_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         default=True,
         help="go on from an interrupted run of the same settings",
+    )
+    group.add_argument(
+        "--export",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="write the ONNX graph beside the weights",
     )
     group.add_argument(
         "--ancestors",

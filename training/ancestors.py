@@ -36,7 +36,9 @@ def _job_of(architecture: str, job: Job) -> Job:
     recipe = RECIPES[architecture]
     if job.dry_run:
         recipe = replace(recipe, epochs=DRY_RUN_EPOCHS)
-    return replace(job, recipe=recipe, output_dir=job.work_dir / FOLDER, name=checkpoint_name(architecture))
+    return replace(
+        job, recipe=recipe, output_dir=job.work_dir / FOLDER, name=checkpoint_name(architecture), export=False
+    )
 
 
 def _train(job: Job) -> Record:

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from training.checkpoint import Checkpoint, save_assets
 from training.data import SHA256, VALIDATION_IMAGES, Digits, load_test, load_training
 from training.errors import TargetMissed
 from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
+from training.export import export_checkpoint
 from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
 from training.recipe import Recipe
 
@@ -49,6 +50,7 @@ class Job:
         name: Of the files, without extension.
         resume: Whether to go on from a checkpoint of the same settings.
         validation_images: Held back from training.
+        export: Whether to write the graph beside the weights.
         dry_run: A few batches through every step; the test set stays closed and nothing is kept.
     """
 
@@ -60,6 +62,7 @@ class Job:
     name: str
     resume: bool = True
     validation_images: int = VALIDATION_IMAGES
+    export: bool = True
     dry_run: bool = False
 
 
@@ -214,10 +217,17 @@ def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint
 def _keep(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> None:
     if job.dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            save_assets(Path(folder) / "assets", job.name, weights, description, record)
+            _write(replace(job, output_dir=Path(folder) / "assets"), weights, description, record)
         return
-    path = save_assets(job.output_dir, job.name, weights, description, record)
+    path = _write(job, weights, description, record)
     logger.info("wrote %s, its description, the record of its training and the list of checksums", path)
+
+
+def _write(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> Path:
+    path = save_assets(job.output_dir, job.name, weights, description, record)
+    if job.export:
+        export_checkpoint(job.output_dir, job.name)
+    return path
 
 
 def settings_of(job: Job) -> Record:

@@ -110,12 +110,14 @@ def refused(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
     return run
 
 
-@pytest.fixture(scope="session")
-def url() -> Iterator[str]:
-    """Address of a server with the default settings."""
-    named = os.environ.get("SMOKE_URL")
-    if named:
-        yield named.rstrip("/")
+NAMED = os.environ.get("SMOKE_URL")
+
+
+@pytest.fixture(scope="session", params=["named"] if NAMED else ["onnx", "torch"])
+def url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Address of the named server, or of one with the default settings for each engine."""
+    if NAMED:
+        yield NAMED.rstrip("/")
         return
-    with serving() as server:
+    with serving(engine=request.param) as server:
         yield server.url

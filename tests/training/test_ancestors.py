@@ -25,7 +25,17 @@ def run(mnist: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     monkeypatch.setitem(RECIPES, "MyConvNet", small)
     folders = ["--data", str(mnist), "--output", str(tmp_path / "assets"), "--work", str(tmp_path / "work")]
     machine = ["--device", "cpu", "--threads", "1", "--precision", "float32", "--validation-images", "60"]
-    ours = ["--architecture", "MyConvNet", "--epochs", "1", "--batch-size", "50", "--max-test-error", "100"]
+    ours = [
+        "--architecture",
+        "MyConvNet",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "50",
+        "--max-test-error",
+        "100",
+        "--no-export",
+    ]
     return lambda *options: command.main(["train", "--ancestors", *folders, *machine, *ours, *options])
 
 

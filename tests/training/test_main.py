@@ -21,6 +21,7 @@ from training.recipe import RECIPES, checkpoint_name
 from training.report import ReportJob
 
 SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
+SMALL_RUN += ["--no-export"]  # it takes longer than such a run
 ROOT = Path(__file__).parents[2]
 
 Train = Callable[..., int]
