@@ -6,6 +6,7 @@ from pathlib import Path
 from textwrap import shorten
 
 import torch
+from onnx import ModelProto
 from torch import Tensor, nn
 
 from core.integrity import digest, read_verified, write_atomically, write_checksums
@@ -60,9 +61,17 @@ def export_graph(weights: dict[str, Tensor], state_dict: bytes, description: Des
     if program is None:
         raise RuntimeError("the exporter returned nothing")
     graph = program.model_proto
+    _forget_origin(graph)
     graph.metadata_props.add(key=STATE_DICT_SHA512, value=digest(state_dict))
     data: bytes = graph.SerializeToString(deterministic=True)
     return data
+
+
+def _forget_origin(model: ModelProto) -> None:
+    """Take out what the exporter tells of the machine: paths of source files, and which build of PyTorch it ran."""
+    for part in (model.graph, *model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        del part.metadata_props[:]
+    model.producer_version = model.producer_version.partition("+")[0]
 
 
 def _network(weights: dict[str, Tensor], architecture: str) -> nn.Module:

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime as ort
 import pytest
 import torch
@@ -48,6 +49,13 @@ def test_every_network_exports_in_the_stated_form(exported: tuple[bytes, bytes])
     assert session.get_modelmeta().custom_metadata_map == {STATE_DICT_SHA512: digest(state_dict)}
     for count in (1, 2, 7):
         assert session.run(None, {INPUT: np.zeros((count, 28, 28), np.uint8)})[0].shape == (count, 10)
+
+
+def test_graph_tells_nothing_of_the_machine(exported: tuple[bytes, bytes]) -> None:
+    graph, _ = exported
+    assert str(ROOT).encode() not in graph
+    assert b"forward" not in graph
+    assert "+" not in onnx.load_from_string(graph).producer_version
 
 
 def assert_engines_agree(digits: Digits) -> None:
