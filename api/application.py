@@ -44,6 +44,7 @@ def create_application(
         MAX_CONTENT_LENGTH=max_upload_bytes,
         MAX_FORM_PARTS=service.max_images + SPARE_PARTS,
         RESTX_MASK_SWAGGER=False,
+        RESTX_JSON={"separators": (",", ":")},  # as Flask's own answers are written
         SWAGGER_UI_DOC_EXPANSION="list",
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base class does not

@@ -3,7 +3,7 @@
 import base64
 from typing import Any
 
-from flask import request
+from flask import Response, jsonify, request
 from flask_restx import Resource, fields
 from werkzeug.datastructures import FileStorage
 
@@ -76,7 +76,7 @@ class ModelPredictAPI(Resource):
     @MODEL.response(422, "`no_ink`: a blank image", ERROR)
     @MODEL.response(500, "`internal_error`", ERROR)
     @MODEL.response(503, "`overloaded` or `not_ready`, with `Retry-After`", ERROR)
-    def post(self) -> dict[str, Any]:
+    def post(self) -> Response:
         """Read the digit in each picture.
 
         Send pictures of any size, colour and polarity as multipart fields named `image` (or `file`), or one picture as
@@ -87,7 +87,8 @@ class ModelPredictAPI(Resource):
         pictures = read_pictures(request, service.max_images)
         with service.gate.turn():
             readings = service.wrapper.read(pictures, top_k)
-        return {"status": "ok", "predictions": [_entry(reading, top_k, explain) for reading in readings]}
+        # a finished response passes flask-restx by, which would look for a representation and dump it indented
+        return jsonify(status="ok", predictions=[_entry(reading, top_k, explain) for reading in readings])
 
 
 def _entry(reading: Reading, top_k: int, explain: bool) -> dict[str, Any]:

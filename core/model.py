@@ -90,10 +90,20 @@ class ModelWrapper:
     def post_process(self, logits: Logits, top_k: int = 1) -> list[tuple[Prediction, ...]]:
         """Return the `top_k` predictions for each row of logits (N, 10), most probable first."""
         probabilities = softmax(logits, self.temperature)
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]  # (N, top_k)
+        best = _best(probabilities, top_k)  # (N, top_k)
         chosen = np.take_along_axis(probabilities, best, axis=1)
         rows = zip(best.tolist(), chosen.tolist(), strict=True)
         return [tuple(map(Prediction, label_ids, values)) for label_ids, values in rows]
+
+
+def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.intp]:
+    """Return the columns (N, top_k) of the greatest probabilities of each row, greatest first, the first of equals."""
+    best: NDArray[np.intp]
+    if top_k == 1:  # what nearly everybody asks for costs no sorting
+        best = probabilities.argmax(axis=1)[:, None]
+    else:
+        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
+    return best
 
 
 def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:

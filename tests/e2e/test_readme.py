@@ -41,6 +41,7 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 6
 
 
+@pytest.mark.parametrize("url", ["onnx"], indirect=True)
 @pytest.mark.parametrize(("command", "answer"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_example(url: str, command: str, answer: str) -> None:
     words = [word.replace("localhost:5000", url) for word in shlex.split(command)]
