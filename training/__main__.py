@@ -223,7 +223,7 @@ def _recipe_options(parser: argparse.ArgumentParser) -> None:
         type=_whole,
         default=VALIDATION_IMAGES,
         metavar="N",
-        help="held back from training to choose the epoch and the temperature",
+        help="held back from training, to choose by and to fit the temperature",
     )
     group.add_argument(
         "--max-test-error",
