@@ -50,6 +50,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         max_upload_bytes=settings.max_upload_bytes,
         api_keys=settings.api_keys,
         cors_origins=settings.cors_origins if settings.cors_enable else (),
+        web_app=not settings.disable_web_app,
     )
 
 

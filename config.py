@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     )
     cors_enable: bool = Field(False, description="answer browsers of other origins")
     cors_origins: CommaSeparated = Field(("*",), description="those origins, separated by commas")
+    disable_web_app: bool = Field(False, description="do not serve the web page at `/app/`")
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="least severe line logged: `debug`, `info`, `warning`, `error` or `critical`"
     )

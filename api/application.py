@@ -15,6 +15,7 @@ from api.namespaces import HEALTH, MODEL
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
 from api.uploads import SPARE_PARTS, UploadRequest
+from api.web import web
 
 
 def create_application(
@@ -26,6 +27,7 @@ def create_application(
     max_upload_bytes: int,
     api_keys: tuple[str, ...] = (),
     cors_origins: Sequence[str] = (),
+    web_app: bool = True,
 ) -> Flask:
     """Build the application.
 
@@ -37,6 +39,7 @@ def create_application(
         max_upload_bytes: Largest request body.
         api_keys: Keys of which a request must bear one; none lets everybody in.
         cors_origins: Origins whose pages may call the service; none for the service's own only.
+        web_app: Whether the page to draw on is served at `/app/`.
     """
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.request_class = UploadRequest
@@ -58,4 +61,6 @@ def create_application(
     )
     for namespace in (MODEL, HEALTH):
         documented.add_namespace(namespace)
+    if web_app:
+        app.register_blueprint(web)
     return app

@@ -22,6 +22,7 @@ CHANGED = {
     "api_keys": ("a, b,,", ("a", "b")),
     "cors_enable": ("true", True),
     "cors_origins": ("https://a.example,https://b.example", ("https://a.example", "https://b.example")),
+    "disable_web_app": ("true", True),
     "log_level": ("Warning", "warning"),
     "log_format": ("json", "json"),
     "debug": ("1", True),

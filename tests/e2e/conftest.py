@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,12 +14,17 @@ from pathlib import Path
 
 import pytest
 import requests
+from playwright.sync_api import Browser, sync_playwright
 
 from config import Settings
+from tests.e2e.visit import Visit, visiting
 
 ROOT = Path(__file__).parents[2]
 START_S = 60
 STOP_S = 40
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]
 
 Serve = Callable[..., "contextlib.AbstractContextManager[Server]"]
 
@@ -93,6 +99,22 @@ def serving(probe: str = "ready", **settings: object) -> Iterator[Server]:
             server.process.kill()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("NOT RUN: no Chromium on this machine (Debian: apt-get install chromium), so no page was looked at")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser: Browser, url: str) -> Iterator[Visit]:
+    with visiting(browser, url) as visit:
+        yield visit
+
+
 @pytest.fixture
 def serve() -> Serve:
     return serving
@@ -113,7 +135,14 @@ def refused(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
 NAMED = os.environ.get("SMOKE_URL")
 
 
-@pytest.fixture(scope="session", params=["named"] if NAMED else ["onnx", "torch"])
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what asks a live server with each engine, but for tests of which one tells all."""
+    if "url" in metafunc.fixturenames:
+        engines = ["onnx"] if metafunc.definition.get_closest_marker("one_engine") else ["onnx", "torch"]
+        metafunc.parametrize("url", ["named"] if NAMED else engines, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     """Address of the named server, or of one with the default settings for each engine."""
     if NAMED:

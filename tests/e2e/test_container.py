@@ -107,8 +107,9 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert "/health/ready" in inspected
     assert '["python","app.py"] 1001:0' in inspected
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
-    wanted = {"api", "app.py", "assets", "config.py", "core", "gunicorn.conf.py", "model", "requirements.txt"}
-    assert {file for file in files if file != "__pycache__"} == wanted | {"sha512sums.txt"}
+    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "requirements.txt"}
+    data = {"assets", "samples", "sha512sums.txt", "web"}
+    assert {file for file in files if file != "__pycache__"} == code | data
 
 
 def build(tag: str, tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

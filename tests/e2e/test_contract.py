@@ -166,7 +166,7 @@ def test_body_too_large_in_chunks(url: str) -> None:
 
 
 def test_image_too_large(url: str) -> None:
-    assert_error(predict_bytes(url, png_header(50_000, 50_000)), 413, "image_too_large", "25,000,000")
+    assert_error(predict_bytes(url, png_header(50_000, 50_000)), 413, "image_too_large", "50,000,000")
 
 
 def test_too_many_images(url: str, seven: bytes) -> None:

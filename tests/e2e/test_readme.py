@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.conftest import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"^```console\n\$ (curl [^\n]*)\n(\{.*?\})\n```$", README, re.MULTILINE | re.DOTALL)
@@ -41,7 +41,6 @@ def test_there_are_examples() -> None:
     assert len(EXAMPLES) >= 6
 
 
-@pytest.mark.parametrize("url", ["onnx"], indirect=True)
 @pytest.mark.parametrize(("command", "answer"), EXAMPLES, ids=[command for command, _ in EXAMPLES])
 def test_example(url: str, command: str, answer: str) -> None:
     words = [word.replace("localhost:5000", url) for word in shlex.split(command)]

@@ -123,7 +123,7 @@ def test_json_log(serve: Serve) -> None:
         server.stop()
         records = [json.loads(line) for line in server.log.splitlines()]
     (start,) = [record for record in records if record["message"].startswith("serving ")]
-    assert (start["workers"], start["engine"], start["model"]) == (1, "torch", "digit-net")
+    assert (start["workers"], start["engine"], start["model"]) == (1, "onnx", "digit-net")
     access = [record for record in records if record["logger"] == "gunicorn.access"]
     assert [(record["path"], record["status"]) for record in access] == [("/model/predict", "200")]
 
