@@ -80,7 +80,7 @@ def has_mnist_form(raw: bytes, pixels: Pixels) -> bool:
     border = raw[:28] + raw[756:] + raw[28:756:28] + raw[55:756:28]
     if len(border) - border.count(0) > MAX_BORDER_INK:
         return False
-    return max(raw) >= LEAST_PEAK and _is_centred(pixels.sum(axis=1)) and _is_centred(pixels.sum(axis=0))
+    return int(pixels.max()) >= LEAST_PEAK and _is_centred(pixels.sum(axis=1)) and _is_centred(pixels.sum(axis=0))
 
 
 def _is_centred(sums: NDArray[np.uint64]) -> bool:
