@@ -41,16 +41,7 @@ def create_application(
         cors_origins: Origins whose pages may call the service; none for the service's own only.
         web_app: Whether the page to draw on is served at `/app/`.
     """
-    app = Flask(__name__, static_folder=None, template_folder=None)
-    app.request_class = UploadRequest
-    app.config.update(
-        MAX_CONTENT_LENGTH=max_upload_bytes,
-        MAX_FORM_PARTS=service.max_images + SPARE_PARTS,
-        RESTX_MASK_SWAGGER=False,
-        RESTX_JSON={"separators": (",", ":")},  # as Flask's own answers are written
-        SWAGGER_UI_DOC_EXPANSION="list",
-    )
-    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base class does not
+    app = _new_app(service.max_images, max_upload_bytes)
     attach_service(app, service)
     register_error_handlers(app)
     require_api_key(app, api_keys)
@@ -63,4 +54,19 @@ def create_application(
         documented.add_namespace(namespace)
     if web_app:
         app.register_blueprint(web)
+    return app
+
+
+def _new_app(max_images: int, max_upload_bytes: int) -> Flask:
+    """Return an application without routes, with the bounds of a request and the form of an answer."""
+    app = Flask(__name__, static_folder=None, template_folder=None)
+    app.request_class = UploadRequest
+    app.config.update(
+        MAX_CONTENT_LENGTH=max_upload_bytes,
+        MAX_FORM_PARTS=max_images + SPARE_PARTS,
+        RESTX_MASK_SWAGGER=False,
+        RESTX_JSON={"separators": (",", ":")},  # as Flask's own answers are written
+        SWAGGER_UI_DOC_EXPANSION="list",
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base class does not
     return app

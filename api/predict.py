@@ -87,7 +87,7 @@ class ModelPredictAPI(Resource):
         pictures = read_pictures(request, service.max_images)
         with service.gate.turn():
             readings = service.wrapper.read(pictures, top_k)
-        # a finished response passes flask-restx by, which would look for a representation and dump it indented
+        # flask-restx hands a finished response on, and does not look for a representation of it first
         return jsonify(status="ok", predictions=[_entry(reading, top_k, explain) for reading in readings])
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from core.errors import NoInk
 from core.imaging import decode
+from core.imaging.arrays import Pixels
 from core.imaging.repeats import without_repeats
 
 SIDE = 28
@@ -30,8 +31,6 @@ MOST_EXTENT = 24
 
 LEAST_PEAK = 128
 """MNIST's digits reach at least 254; below half of full scale the contrast needs mending."""
-
-Pixels = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

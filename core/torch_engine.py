@@ -9,9 +9,7 @@ from torch import Tensor, nn
 from core.checkpoint import Checkpoint
 from core.engine import Digits, Logits
 from core.errors import CheckpointError, DeviceError
-from model.networks import NETWORKS
-
-WHITE = 255.0
+from model.networks import NETWORKS, FromPixels
 
 LONGEST_REASON = 300
 """Characters of PyTorch's reason that a message repeats: it may list every layer of two networks."""
@@ -23,25 +21,14 @@ class TorchEngine:
     name = "torch"
 
     def __init__(self, network: nn.Module, mean: float, std: float, device: str = "cpu") -> None:
-        """Take a network with its weights.
-
-        Args:
-            network: Takes normalised images (N, 1, 28, 28) float32, returns logits (N, 10) float32.
-            mean: Subtracted from pixels scaled to 0..1.
-            std: Divides what is left.
-            device: "cpu" or "cuda".
-        """
+        """Take a network with its weights, and on which device to run it; arguments are those of `FromPixels`."""
         self.device = device
-        self._network = network.to(device).eval()
-        self._scale = 1 / (WHITE * std)
-        self._offset = mean / std
+        self._network = FromPixels(network, mean, std).to(device).eval()
 
     @torch.inference_mode()
     def logits(self, digits: Digits) -> Logits:
         """Return the logits (N, 10) float32 of canonical digits (N, 28, 28) uint8."""
-        pixels = torch.from_numpy(digits).to(self.device)
-        images = pixels.unsqueeze(1).to(torch.float32) * self._scale - self._offset  # (N, 1, 28, 28)
-        logits: Logits = self._network(images).cpu().numpy()
+        logits: Logits = self._network(torch.from_numpy(digits).to(self.device)).cpu().numpy()
         return logits
 
 
@@ -50,7 +37,7 @@ def load_torch_engine(checkpoint: Checkpoint, device: str, threads: int) -> Torc
     device = _choose_device(device)
     torch.set_num_threads(threads)
     description = checkpoint.description
-    return TorchEngine(_load_network(checkpoint), description.mean, description.std, device)
+    return TorchEngine(load_network(checkpoint), description.mean, description.std, device)
 
 
 def _choose_device(device: str) -> str:
@@ -62,7 +49,12 @@ def _choose_device(device: str) -> str:
     return device
 
 
-def _load_network(checkpoint: Checkpoint) -> nn.Module:
+def load_network(checkpoint: Checkpoint) -> nn.Module:
+    """Return the checkpoint's network with its weights, on the CPU.
+
+    Raises:
+        CheckpointError: The bytes are no state dict of the architecture that the description names.
+    """
     architecture = checkpoint.description.architecture
     if architecture not in NETWORKS:
         known = ", ".join(NETWORKS)

@@ -15,6 +15,9 @@ from model.description import LABELS
 
 CLASSES = len(LABELS)
 
+WHITE = 255.0
+"""The lightest pixel."""
+
 
 class MyConvNet(nn.Module):
     """The reference network of max-pytorch-mnist, 3,792 parameters; `mnist-classifier.pt` loads into it strictly.
@@ -104,6 +107,25 @@ class DigitNet(nn.Module):
         features = functional.max_pool2d(self.stage2(features), 2)  # (N, 64, 4, 4)
         pooled = torch.mean(self.stage3(features), dim=(2, 3))  # (N, 192)
         logits: Tensor = self.classifier(pooled)
+        return logits
+
+
+class FromPixels(nn.Module):
+    """A network with its normalisation in front: canonical digits (N, 28, 28) uint8 in, logits (N, 10) float32 out."""
+
+    def __init__(self, network: nn.Module, mean: float, std: float) -> None:
+        """Take a network of this module.
+
+        Args:
+            network: With its weights.
+            mean: Subtracted from pixels scaled to 0..1.
+            std: Divides what is left.
+        """
+        super().__init__()
+        self.network, self.scale, self.offset = network, 1 / (WHITE * std), mean / std
+
+    def forward(self, digits: Tensor) -> Tensor:
+        logits: Tensor = self.network(digits.unsqueeze(1).to(torch.float32) * self.scale - self.offset)
         return logits
 
 

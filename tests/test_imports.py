@@ -27,6 +27,7 @@ TRAINING_MAY_TAKE_OF_CORE = {
     "core.image",
     "core.integrity",
     "core.model",
+    "core.torch_engine",
 }
 WEB_LIBRARIES = {"flask", "flask_restx", "flask_cors", "werkzeug", "gunicorn"}
 MAY_SERVE_HTTP = {"app", "gunicorn.conf", "api"}

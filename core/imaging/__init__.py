@@ -1,5 +1,6 @@
 """The steps from bytes to a canonical digit, in their order; `core.image` is their public face.
 
+    arrays     what the steps hand on
     decode     bytes -> pixels: allowed formats only, upright, without transparency
     repeats    pixels -> pixels: as small as before each was repeated to enlarge the picture
     view       pixels -> a picture of the size that is searched
@@ -12,5 +13,5 @@
     strokes    the digit's strokes, redrawn: bilevel, as wide as a pen's
     canonical  all of it: pixels -> 28x28, fitted into 20x20, centred by mass
 
-A picture in MNIST's form needs `decode` and `repeats` only; the others import OpenCV.
+A picture in MNIST's form needs `decode` only, and `repeats` where it was enlarged; the others import OpenCV.
 """

@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from core.imaging.arrays import Floats, Pixels
 from core.imaging.search import look_closer, search
 from core.imaging.sheet import cut_inside, strip_frames, surround
 from core.imaging.strokes import BOX, normalise, redraw
-from core.imaging.view import Floats, Pixels
 
 cv2.setNumThreads(1)  # the server's workers share the cores among themselves
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from core.errors import ImageTooLarge, InvalidImage
+from core.imaging.arrays import Pixels
 
 # Pillow warns of odd metadata; a client's file must not write into the operator's log.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
@@ -44,8 +45,6 @@ _DECODER_ERRORS = (
     zlib.error,
 )
 """What Pillow 13 is known to raise, or may raise, on damaged files."""
-
-Pixels = NDArray[np.uint8]
 
 
 def open_picture(data: bytes, max_pixels: int) -> Image.Image:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from core.imaging.arrays import Floats
 from core.imaging.paper import flat_paper, paper_light, paper_steps, tight_paper
-from core.imaging.view import Floats, View, distance, greatest, resize
+from core.imaging.view import View, distance, greatest, resize
 
 STROKE_SHARE = 0.12
 """A feature narrower than this share of the picture's shorter side may be a stroke; a wider one is most often light or

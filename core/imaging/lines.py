@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.imaging.arrays import Floats, Mask
 from core.imaging.ink import noise_level
-from core.imaging.pieces import LINE_SHARE, Mask, stroke_width
-from core.imaging.view import Floats
+from core.imaging.pieces import LINE_SHARE, stroke_width
 
 MOST_LINES = 200
 """Only the strongest lines are looked at, so that the time is bounded."""
@@ -108,12 +108,12 @@ def remove_lines(mask: Mask, lines: list[Line], ink: Floats) -> Mask:
     The rule is that of staff-line removal in music recognition (Dalitz et al., 2008).
     """
     cleaned = mask.copy()
-    crossing: dict[tuple[bool, int], Mask] = {}
+    printed: dict[tuple[bool, int], Mask] = {}
     for line, thickness in zip(lines, _thicknesses(mask, lines), strict=True):
         way = _is_upright(line), thickness + 4
-        if way not in crossing:
-            crossing[way] = _crossing(mask, *way)
-        _remove_line(cleaned, mask & ~crossing[way], line, ink, way[1])
+        if way not in printed:
+            printed[way] = _printed(mask, *way)
+        _remove_line(cleaned, printed[way], line, ink, way[1])
     return cleaned
 
 
@@ -122,10 +122,10 @@ def _is_upright(line: Line) -> bool:
     return abs(y1 - y0) > abs(x1 - x0)
 
 
-def _crossing(mask: Mask, upright: bool, reach: int) -> Mask:
-    """Ink that runs at least `reach` pixels across lines of one way."""
+def _printed(mask: Mask, upright: bool, reach: int) -> Mask:
+    """Ink that may be that of lines of one way: it runs less than `reach` pixels across them."""
     across = np.ones((1, reach) if upright else (reach, 1), np.uint8)
-    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_OPEN, across), np.uint8)
+    return np.asarray(mask & ~cv2.morphologyEx(mask, cv2.MORPH_OPEN, across), np.uint8)
 
 
 def _remove_line(cleaned: Mask, printed: Mask, line: Line, ink: Floats, reach: int) -> None:

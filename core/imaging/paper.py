@@ -7,7 +7,8 @@ image binarization using background estimation and stroke edges", 2010).
 import cv2
 import numpy as np
 
-from core.imaging.view import Floats, Pixels, distance
+from core.imaging.arrays import Floats, Pixels
+from core.imaging.view import distance
 
 FLAT_SPREAD = 0.06
 """Paper is flat where it varies by less than this share of the strongest contrast in the picture."""

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.imaging.arrays import Floats, Mask
 from core.imaging.ink import LEAST_CONTRAST, noise_level
-from core.imaging.view import Floats
 
 NOISE_FACTOR = 4.5
 """Ink stands this many standard deviations above the paper's noise."""
@@ -44,8 +44,6 @@ hardly."""
 
 BROAD, BLOT = 0.4, 0.1
 """What is broader than this share of its length weighs this little: a punched hole or a blot rather than a digit."""
-
-Mask = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)

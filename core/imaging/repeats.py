@@ -7,7 +7,7 @@ smoothly. Only NumPy is imported here.
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
+from core.imaging.arrays import Pixels
 
 LEAST_BLOCK = 2
 """Times that a pixel is repeated, at least, for a picture to be enlarged; on average, as 8 pixels may become 20."""

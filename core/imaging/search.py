@@ -7,6 +7,7 @@ import numpy as np
 
 from core.imaging import lines as ruling
 from core.imaging import pieces
+from core.imaging.arrays import Floats, Pixels
 from core.imaging.ink import (
     LEAST_CONTRAST,
     STROKE_SHARE,
@@ -18,7 +19,7 @@ from core.imaging.ink import (
 )
 from core.imaging.paper import has_dark_ink
 from core.imaging.sheet import surround
-from core.imaging.view import Floats, Pixels, View, view
+from core.imaging.view import View, view
 
 SEARCH_SIDE = 720
 """Longest side of the view that is searched: a biro's line in a photo of a whole page is still about a pixel wide."""

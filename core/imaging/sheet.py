@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from core.imaging.arrays import Pixels
 from core.imaging.pieces import stroke_width
-from core.imaging.view import Pixels
 
 MOST_FRAMES = 4
 """Frames in frames that are taken off: margin, line, margin, line."""

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.imaging import pieces
+from core.imaging.arrays import Floats, Pixels
 from core.imaging.search import Found
-from core.imaging.view import Floats, Pixels
 
 BOX = 20
 """Longest side of a digit in MNIST, in pixels."""

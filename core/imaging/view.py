@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8]
-Floats = NDArray[np.float32]
+from core.imaging.arrays import Floats, Pixels
 
 PAPER_SIDE = 256
 """Longest side at which the light on the paper is estimated: it changes slowly, so detail would only cost time."""

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from core.imaging import lines
-from core.imaging.view import Floats, Pixels
+from core.imaging.arrays import Floats, Pixels
 
 RNG_SEED = 5
 

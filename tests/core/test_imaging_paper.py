@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from core.imaging import ink, paper
-from core.imaging.view import Floats, View, distance, greatest, view
+from core.imaging.arrays import Floats
+from core.imaging.view import View, distance, greatest, view
 
 RNG_SEED = 3
 

@@ -3,25 +3,25 @@ import numpy as np
 import pytest
 
 from core.imaging import pieces
-from core.imaging.view import Floats
+from core.imaging.arrays import Floats, Mask
 
 RNG_SEED = 9
 SHAPE = (200, 300)
 
 
-def blank() -> pieces.Mask:
+def blank() -> Mask:
     return np.zeros(SHAPE, np.uint8)
 
 
-def ring(mask: pieces.Mask, centre: tuple[int, int] = (150, 100), axes: tuple[int, int] = (25, 40)) -> pieces.Mask:
+def ring(mask: Mask, centre: tuple[int, int] = (150, 100), axes: tuple[int, int] = (25, 40)) -> Mask:
     return np.asarray(cv2.ellipse(mask, centre, axes, 0, 0, 360, [1], 8), np.uint8)
 
 
-def as_ink(mask: pieces.Mask) -> Floats:
+def as_ink(mask: Mask) -> Floats:
     return np.asarray(cv2.GaussianBlur(mask.astype(np.float32) * 0.7, (0, 0), 1), np.float32)
 
 
-def chosen(mask: pieces.Mask, slope: float = 0.0) -> pieces.Mask:
+def chosen(mask: Mask, slope: float = 0.0) -> Mask:
     digit = pieces.choose(mask, as_ink(mask), slope)
     assert digit is not None
     return digit

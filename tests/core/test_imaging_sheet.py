@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 
 from core.imaging import sheet
-from core.imaging.view import Pixels
+from core.imaging.arrays import Pixels
 
 
 def test_frames_in_frames_are_stripped() -> None:

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from core.imaging import canonical, strokes
+from core.imaging.arrays import Floats, Pixels
 from core.imaging.ink import Contrast
 from core.imaging.pieces import stroke_width
 from core.imaging.search import Found
-from core.imaging.view import Floats, Pixels
 
 
 def bar(width: int) -> Pixels:

@@ -11,7 +11,7 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from core.checkpoint import load_checkpoint
+from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import Digits, load_engine
 from core.integrity import digest, read_verified
 from core.model import softmax
@@ -33,11 +33,11 @@ CLOSE = 1e-4
 def exported(request: pytest.FixtureRequest) -> tuple[bytes, bytes]:
     """A graph of every network and the state dict's bytes that it was made from."""
     torch.manual_seed(1)
-    weights = NETWORKS[request.param]().state_dict()
     buffer = io.BytesIO()
-    torch.save(weights, buffer)
+    torch.save(NETWORKS[request.param]().state_dict(), buffer)
+    state_dict = buffer.getvalue()
     description = Description(architecture=request.param, mean=0.3, std=0.2)
-    return export_graph(weights, buffer.getvalue(), description), buffer.getvalue()
+    return export_graph(Checkpoint("new", description, state_dict, digest(state_dict))), state_dict
 
 
 def test_every_network_exports_in_the_stated_form(exported: tuple[bytes, bytes]) -> None:
@@ -97,7 +97,7 @@ def test_export_of_what_is_not_there_is_one_clear_line(tmp_path: Path, capsys: p
     shutil.copytree(ROOT / "assets", tmp_path / "assets")
     shutil.copy(ROOT / "sha512sums.txt", tmp_path)
     assert command.main(["export", "--assets", str(tmp_path / "assets"), "--name", "other"]) == 1
-    assert "holds no other.pt with its other.json" in capsys.readouterr().err
+    assert re.fullmatch(r"error: [^\n]*other\.pt: not found; checkpoints there: digit-net\n", capsys.readouterr().err)
 
 
 def test_weights_of_another_network_are_one_clear_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -105,4 +105,4 @@ def test_weights_of_another_network_are_one_clear_line(tmp_path: Path, capsys: p
         tmp_path / "assets", "mine", NETWORKS["MyConvNet"](), {"architecture": "DigitNet", "mean": 0, "std": 1}
     )
     assert command.main(["export", "--assets", str(tmp_path / "assets"), "--name", "mine"]) == 1
-    assert re.fullmatch(r"error: the weights do not fit DigitNet: [^\n]+\n", capsys.readouterr().err)
+    assert re.fullmatch(r"error: mine\.pt: does not fit DigitNet: [^\n]+\n", capsys.readouterr().err)

@@ -20,20 +20,22 @@ class SourceError(TrainingError):
     """A file that the report is made from is missing, malformed or stale."""
 
 
-class Epoch(BaseModel):
-    """One epoch of the training run; the losses are means in nats."""
+class Repeated(BaseModel):
+    """What a report repeats of a file, which may hold more."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Epoch(Repeated):
+    """One epoch of the training run; the losses are means in nats."""
 
     loss: float
     validation_loss: float
     validation_errors: int
 
 
-class Metrics(BaseModel):
+class Metrics(Repeated):
     """The figures of a description that a report repeats; it may hold more."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     test_errors: int
     test_images: int
@@ -50,7 +52,7 @@ class Metrics(BaseModel):
     torch: str
 
 
-class TrainedNetwork(BaseModel):
+class TrainedNetwork(Repeated):
     """A network of the table, trained by the same command.
 
     Attributes:
@@ -59,23 +61,19 @@ class TrainedNetwork(BaseModel):
         bytes: Size of its state dict's file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     architecture: str
     metrics: Metrics
     bytes: int
 
 
-class Extras(BaseModel):
+class Extras(Repeated):
     """The part of a recipe that a report repeats."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     synthetic: int = 0
     outliers: int = 0
 
 
-class TrainingRecord(BaseModel):
+class TrainingRecord(Repeated):
     """`NAME.training.json`, written beside the weights by the run that made them.
 
     Attributes:
@@ -85,27 +83,21 @@ class TrainingRecord(BaseModel):
         ancestors: The networks that this one descends from; empty where they were not trained along.
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
     commit: str | None = None
     recipe: Extras
     history: list[Epoch]
     ancestors: list[TrainedNetwork] = []
 
 
-class NetworkTime(BaseModel):
+class NetworkTime(Repeated):
     """Time a digit of one network, microseconds, and its number of parameters when it was measured."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     microseconds: float
     parameters: int
 
 
-class NetworkTimes(BaseModel):
+class NetworkTimes(Repeated):
     """`benchmarks/results/networks.json`, as `benchmarks/networks.py` writes it."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
     cpu: str
     versions: dict[str, str]
