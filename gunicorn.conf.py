@@ -3,6 +3,7 @@
 Reference: https://docs.gunicorn.org/en/stable/settings.html
 """
 
+import gc
 import json
 import os
 import socket
@@ -12,9 +13,11 @@ from pathlib import Path
 
 import gunicorn.util
 from gunicorn.arbiter import Arbiter
+from gunicorn.workers.base import Worker
 
 from api.errors import error_body
-from api.logs import ACCESS_FORMAT, logging_config
+from api.logs import AccessLogger, logging_config
+from api.worker import QuickWorker
 from config import load_settings
 from core.checkpoint import load_checkpoint
 from core.errors import StartError
@@ -33,7 +36,8 @@ wsgi_app = "app:create_worker_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
 threads = settings.threads
-worker_class = "gthread"
+worker_class = QuickWorker
+logger_class = AccessLogger
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
 keepalive = 5
 graceful_timeout = 30
@@ -41,7 +45,12 @@ timeout = 60
 worker_tmp_dir = str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None  # heartbeats never wait for a disk
 control_socket_disable = True  # nothing of ours uses it, and a read-only home has no room for it
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
-access_log_format = ACCESS_FORMAT
+
+
+def post_worker_init(_worker: Worker) -> None:
+    """Spare the collector what lives as long as the process: it would look through all of it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def on_starting(_server: Arbiter) -> None:

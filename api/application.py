@@ -9,8 +9,9 @@ import api.health
 import api.labels
 import api.metadata
 import api.predict  # noqa: F401  each import adds its route to a namespace
-from api.auth import AUTHORIZATIONS, require_api_key
+from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
+from api.express import Express
 from api.namespaces import HEALTH, MODEL
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
@@ -44,7 +45,8 @@ def create_application(
     app = _new_app(service.max_images, max_upload_bytes)
     attach_service(app, service)
     register_error_handlers(app)
-    require_api_key(app, api_keys)
+    keys = Keys(api_keys)
+    require_api_key(app, keys)
     if cors_origins:
         CORS(app, origins=list(cors_origins))
     documented = DescribedApi(
@@ -54,6 +56,7 @@ def create_application(
         documented.add_namespace(namespace)
     if web_app:
         app.register_blueprint(web)
+    app.wsgi_app = Express(app.wsgi_app, service, keys, max_upload_bytes)  # type: ignore[method-assign]
     return app
 
 

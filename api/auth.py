@@ -1,10 +1,14 @@
 """Who gets in: requests to the model must bear one of the keys, where keys are set."""
 
 import hmac
+from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
 from core.errors import Unauthorized
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 GUARDED_PREFIX = "/model/"
 """What needs a key; health and the description of the interface stay open."""
@@ -13,28 +17,34 @@ AUTHORIZATIONS = {"api_key": {"type": "apiKey", "in": "header", "name": "X-API-K
 """How Swagger describes the key."""
 
 
-def require_api_key(app: Flask, api_keys: tuple[str, ...]) -> None:
-    """Refuse requests to the model that bear none of the keys; without keys, everybody gets in."""
-    if not api_keys:
-        return
-    accepted = [key.encode() for key in api_keys]
+class Keys:
+    """The keys that let a request in; none lets everybody in."""
+
+    def __init__(self, keys: tuple[str, ...]) -> None:
+        self._keys = [key.encode() for key in keys]
+
+    def admit(self, environ: "WSGIEnvironment") -> bool:
+        """Tell whether a request bears one of the keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
+
+        Each key is compared in constant time, and always all of them, so that the time taken tells nothing of them.
+        """
+        if not self._keys:
+            return True
+        sent = _sent_key(environ).encode("latin-1", "replace")
+        return any([hmac.compare_digest(sent, key) for key in self._keys])  # noqa: C419  a generator stops at a match
+
+
+def require_api_key(app: Flask, keys: Keys) -> None:
+    """Refuse requests to the model that bear none of the keys."""
 
     def check() -> None:
-        if request.path.startswith(GUARDED_PREFIX) and not _is_accepted(
-            _sent_key().encode("latin-1", "replace"), accepted
-        ):
+        if request.path.startswith(GUARDED_PREFIX) and not keys.admit(request.environ):
             raise Unauthorized("a valid API key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
 
     app.before_request(check)
 
 
-def _sent_key() -> str:
-    authorization = request.authorization
-    if authorization is not None and authorization.type == "bearer":
-        return authorization.token or ""
-    return request.headers.get("X-API-Key", "")
-
-
-def _is_accepted(sent: bytes, accepted: list[bytes]) -> bool:
-    """Compare with every key, each in constant time, so that the time taken tells nothing of them."""
-    return any([hmac.compare_digest(sent, key) for key in accepted])  # noqa: C419  a generator would stop at a match
+def _sent_key(environ: "WSGIEnvironment") -> str:
+    scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").strip().partition(" ")
+    sent: str = token.strip() if scheme.lower() == "bearer" else environ.get("HTTP_X_API_KEY", "")
+    return sent

@@ -1,9 +1,11 @@
 """`POST /model/predict`: pictures in, digits and probabilities out."""
 
 import base64
+import json
+from collections.abc import Iterable
 from typing import Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 from flask_restx import Resource, fields
 from werkzeug.datastructures import FileStorage
 
@@ -15,6 +17,7 @@ from core.image import encode_png
 from core.model import Prediction, Reading
 from model.description import LABELS
 
+PREDICT_PATH = f"{MODEL.path}/predict"
 PROBABILITY_DECIMALS = 6
 
 PREDICTION_FIELDS = {
@@ -62,7 +65,7 @@ PARAMETERS.add_argument(
 )
 
 
-@MODEL.route("/predict")
+@MODEL.route(PREDICT_PATH.removeprefix(MODEL.path))
 class ModelPredictAPI(Resource):
     """Handwritten digits in pictures."""
 
@@ -84,11 +87,15 @@ class ModelPredictAPI(Resource):
         """
         top_k, explain = _read_top_k(), _read_explain()
         service = current_service()
-        pictures = read_pictures(request, service.max_images)
-        with service.gate.turn():
-            readings = service.wrapper.read(pictures, top_k)
+        readings = service.read(read_pictures(request, service.max_images), top_k)
         # flask-restx hands a finished response on, and does not look for a representation of it first
-        return jsonify(status="ok", predictions=[_entry(reading, top_k, explain) for reading in readings])
+        return Response(write_answer(readings, top_k, explain), mimetype="application/json")
+
+
+def write_answer(readings: Iterable[Reading], top_k: int = 1, explain: bool = False) -> bytes:
+    """Return the body of the answer: JSON in one line."""
+    entries = [_entry(reading, top_k, explain) for reading in readings]
+    return json.dumps({"status": "ok", "predictions": entries}, separators=(",", ":")).encode() + b"\n"
 
 
 def _entry(reading: Reading, top_k: int, explain: bool) -> dict[str, Any]:

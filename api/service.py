@@ -1,5 +1,6 @@
 """What the routes of one Flask application share."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -7,7 +8,8 @@ from flask import Flask, current_app
 
 from core.checkpoint import Checkpoint
 from core.gate import Gate
-from core.model import ModelWrapper
+from core.image import is_quick
+from core.model import ModelWrapper, Picture, Reading
 
 EXTENSION = "digit-service"
 
@@ -20,6 +22,18 @@ class Service:
     wrapper: ModelWrapper
     gate: Gate
     max_images: int
+
+    def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
+        """Read pictures when it is their turn; a single one that is read in no time need not wait for it.
+
+        Raises:
+            Overloaded: Their turn did not come in time.
+            RequestError: As `ModelWrapper.read`.
+        """
+        if len(pictures) == 1 and is_quick(pictures[0].data):
+            return self.wrapper.read(pictures, top_k)
+        with self.gate.turn():
+            return self.wrapper.read(pictures, top_k)
 
 
 def attach_service(app: Flask, service: Service) -> None:

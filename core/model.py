@@ -66,7 +66,7 @@ class ModelWrapper:
             RequestError: Of the class of the first picture that cannot be read; the message names every such picture.
         """
         digits = self.pre_process(pictures)
-        logits = self.predict(np.stack([digit.pixels for digit in digits]))
+        logits = self.predict(np.array([digit.pixels for digit in digits]))
         predictions = self.post_process(logits, top_k)
         return [Reading(*reading) for reading in zip(predictions, digits, strict=True)]
 
@@ -89,21 +89,16 @@ class ModelWrapper:
 
     def post_process(self, logits: Logits, top_k: int = 1) -> list[tuple[Prediction, ...]]:
         """Return the `top_k` predictions for each row of logits (N, 10), most probable first."""
-        probabilities = softmax(logits, self.temperature)
-        best = _best(probabilities, top_k)  # (N, top_k)
-        chosen = np.take_along_axis(probabilities, best, axis=1)
-        rows = zip(best.tolist(), chosen.tolist(), strict=True)
-        return [tuple(map(Prediction, label_ids, values)) for label_ids, values in rows]
+        return [_best(row, top_k) for row in softmax(logits, self.temperature).tolist()]
 
 
-def _best(probabilities: NDArray[np.float64], top_k: int) -> NDArray[np.intp]:
-    """Return the columns (N, top_k) of the greatest probabilities of each row, greatest first, the first of equals."""
-    best: NDArray[np.intp]
-    if top_k == 1:  # what nearly everybody asks for costs no sorting
-        best = probabilities.argmax(axis=1)[:, None]
-    else:
-        best = np.argsort(-probabilities, axis=1, kind="stable")[:, :top_k]
-    return best
+def _best(probabilities: list[float], top_k: int) -> tuple[Prediction, ...]:
+    """Return the most probable labels, greatest first, the first of equals; ten numbers cost NumPy more than Python."""
+    if top_k == 1:
+        greatest = max(probabilities)
+        return (Prediction(probabilities.index(greatest), greatest),)
+    ranked = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
+    return tuple(Prediction(label_id, probabilities[label_id]) for label_id in ranked[:top_k])
 
 
 def softmax(logits: Logits, temperature: float = 1.0) -> NDArray[np.float64]:

@@ -1,22 +1,29 @@
 import json
 import logging
 import logging.config
+from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from api.logs import ACCESS_FORMAT, logging_config
+from api.logs import AccessLogger, logging_config
 
-ATOMS = {
-    "h": "127.0.0.1",
-    "r": "POST /model/predict HTTP/1.1",
-    "m": "POST",
-    "U": "/model/predict",
-    "q": "",
-    "s": "200",
-    "B": 60,
-    "M": 2,
-}
+
+def log_access(path: str = "/model/predict") -> None:
+    """Has gunicorn's logger, ours, log a request."""
+    response = SimpleNamespace(status="200 OK", sent=60)
+    environ = {
+        "REMOTE_ADDR": "127.0.0.1",
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": path,
+        "QUERY_STRING": "top_k=2",
+        "RAW_URI": f"{path}?top_k=2",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+    }
+    logger = AccessLogger.__new__(AccessLogger)  # gunicorn's own set-up would configure this process's logging
+    logger.access_log = logging.getLogger("gunicorn.access")
+    logger.access(response, None, environ, timedelta(milliseconds=2.06))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -49,18 +56,24 @@ def test_json_escapes_what_a_client_sent(configured: Any, capsys: pytest.Capture
 
 def test_access_line_in_text(configured: Any, capsys: pytest.CaptureFixture[str]) -> None:
     configured("info", "text")
-    logging.getLogger("gunicorn.access").info(ACCESS_FORMAT, ATOMS)
-    assert capsys.readouterr().out.endswith('127.0.0.1 "POST /model/predict HTTP/1.1" 200 60 bytes in 2 ms\n')
+    log_access()
+    line = '127.0.0.1 "POST /model/predict?top_k=2 HTTP/1.1" 200 60 bytes in 2.1 ms\n'
+    assert capsys.readouterr().out.endswith(f"INFO gunicorn.access: {line}")
 
 
 def test_access_line_in_json_has_fields(configured: Any, capsys: pytest.CaptureFixture[str]) -> None:
     configured("info", "json")
-    logging.getLogger("gunicorn.access").info(ACCESS_FORMAT, ATOMS)
+    log_access()
     record = json.loads(capsys.readouterr().out)
-    assert (record["status"], record["path"], record["milliseconds"]) == ("200", "/model/predict", 2)
+    assert (record["client"], record["method"], record["query"]) == ("127.0.0.1", "POST", "top_k=2")
+    assert (record["status"], record["path"], record["bytes"]) == ("200", "/model/predict", 60)
+    assert record["milliseconds"] == pytest.approx(2.1)
 
 
-def test_health_probes_are_left_out_of_the_access_log(configured: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    configured("info", "text")
-    logging.getLogger("gunicorn.access").info(ACCESS_FORMAT, ATOMS | {"U": "/health/ready"})
+@pytest.mark.parametrize(("path", "level"), [("/health/ready", "info"), ("/model/predict", "warning")])
+def test_probes_and_what_is_below_the_level_are_left_out(
+    configured: Any, capsys: pytest.CaptureFixture[str], path: str, level: str
+) -> None:
+    configured(level, "text")
+    log_access(path)
     assert capsys.readouterr().out == ""

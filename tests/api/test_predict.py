@@ -194,7 +194,11 @@ def test_overload_is_refused_with_a_time_to_retry(make_app: AppFactory) -> None:
     with app.app_context():
         gate = current_service().gate
     with gate.turn(), gate.turn():
-        answer = app.test_client().post("/model/predict", data=band_png(b1=255), content_type="image/png")
+        answer = app.test_client().post(
+            "/model/predict", data=encode(Image.fromarray(band_pixels(b1=255)), "BMP"), content_type="image/bmp"
+        )
+        quick = app.test_client().post("/model/predict", data=band_png(b1=255), content_type="image/png")
+    assert_predictions(quick, 1)  # it is read sooner than its turn could be waited for
     assert_error(answer, 503, "overloaded")
     assert answer.headers["Retry-After"] == "1"
     after = app.test_client().post("/model/predict", data=band_png(b1=255), content_type="image/png")

@@ -52,6 +52,15 @@ class Server:
             time.sleep(0.05)
         pytest.fail(f"not {probe} within {START_S} s:\n{self.log}")
 
+    def wait_for_line(self, part: str, count: int) -> list[str]:
+        """Wait until so many lines of the log hold a text; returns them, fewer if that takes too long."""
+        deadline = time.monotonic() + START_S
+        while len(lines := [line for line in self.log.splitlines() if part in line]) < count:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.05)
+        return lines
+
     def stop(self) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

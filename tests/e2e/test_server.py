@@ -17,7 +17,7 @@ import torch
 from model.networks import MyConvNet
 from tests.conftest import write_checkpoint
 from tests.contract import assert_error, assert_predictions
-from tests.e2e.conftest import ROOT, START_S, STOP_S, Serve, Server
+from tests.e2e.conftest import ROOT, STOP_S, Serve, Server
 
 pytestmark = pytest.mark.e2e
 
@@ -98,17 +98,10 @@ def test_cuda_that_is_not_there(refused: Refused) -> None:
     assert_refused(refused, "DEVICE='cuda'", device="cuda", workers=1)
 
 
-def start_lines(server: Server) -> list[str]:
-    return [line for line in server.log.splitlines() if " app: serving " in line]
-
-
 def test_start_is_logged_with_what_is_served(serve: Serve) -> None:
     with serve(workers=2) as server:
         metadata = requests.get(f"{server.url}/model/metadata", timeout=30).json()
-        deadline = time.monotonic() + START_S
-        while len(start_lines(server)) < 2 and time.monotonic() < deadline:  # the second worker may still be loading
-            time.sleep(0.05)
-        lines = start_lines(server)
+        lines = server.wait_for_line(" app: serving ", 2)
     assert len(lines) == 2
     facts = dict(re.findall(r"(\w+)=(\S+)", lines[0]))
     assert facts["weights"] == metadata["version"]
