@@ -11,7 +11,7 @@ import api.metadata
 import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
-from api.express import Express
+from api.express import Express, raise_failure
 from api.namespaces import HEALTH, MODEL
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
@@ -47,6 +47,7 @@ def create_application(
     register_error_handlers(app)
     keys = Keys(api_keys)
     require_api_key(app, keys)
+    app.before_request(raise_failure)
     if cors_origins:
         CORS(app, origins=list(cors_origins))
     documented = DescribedApi(

@@ -1,6 +1,6 @@
-"""The express lane: the request that nearly everybody sends, answered without Flask.
+"""The express lane: what nearly everybody sends, answered without Flask.
 
-One small PNG, alone in a multipart body or as a raw body, with no parameters. Reading it takes a fraction of a
+Small PNGs, one as a raw body or any number in a multipart body, with no parameters. Reading one takes a fraction of a
 millisecond; a general parser of forms, a router and a resource would take longer than the network. Every other request,
 and each that fails, is left to Flask, whose answer is the same (a test compares them byte for byte).
 """
@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from io import BytesIO
 from typing import TYPE_CHECKING
+
+from flask import request
 
 from api.auth import Keys
 from api.predict import PREDICT_PATH, write_answer
@@ -20,15 +22,23 @@ from core.model import Picture
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-QUICK_BYTES = 16 * 1024
-"""Most bytes of a request that takes the express lane: a PNG of a drawing has a few thousand."""
+MOST_BYTES = 2**20
+"""Of a request that takes the express lane: a thousand digits. Larger ones wait for the network anyway."""
+
+FAILURE = "express.failure"
+"""In the environment of a request that the lane took and could not answer: the exception."""
 
 _MULTIPART = re.compile(r"multipart/form-data; ?boundary=(\"?)([\w'()+,./:=?-]{1,70})\1", re.ASCII)
-_DISPOSITION = re.compile(
-    rb'content-disposition: ?form-data; ?name="?(?:%s)"?; ?filename="[^"\\]+"' % "|".join(IMAGE_FIELDS).encode(),
+_DISPOSITION = rb'content-disposition: ?form-data; ?name="?(?:%s)"?; ?filename="([^"\\\r\n]+)"' % b"|".join(
+    field.encode() for field in IMAGE_FIELDS
+)
+_TYPE = rb"content-type: ?[^\r\n]*"
+_HEAD = re.compile(
+    rb"\r\n(?:%(type)s\r\n)?%(disposition)s|\r\n%(disposition)s\r\n%(type)s"
+    % {b"type": _TYPE, b"disposition": _DISPOSITION},
     re.IGNORECASE,
 )
-_TYPE = re.compile(rb"content-type: ?[^\r\n]*", re.IGNORECASE)
+"""The head of a part with a file, as browsers, curl and HTTP libraries write it."""
 
 
 class Express:
@@ -38,10 +48,10 @@ class Express:
         self._app = app
         self._service = service
         self._keys = keys
-        self._most = min(QUICK_BYTES, max_upload_bytes)
+        self._most = min(MOST_BYTES, max_upload_bytes)
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Answer a request of the express lane; hand any other on, its body unread or put back."""
+        """Answer a request of the express lane; hand any other on, its body unread or put back, or with its failure."""
         answer = self._answer(environ) if self._may_answer(environ) else None
         if answer is None:
             return self._app(environ, start_response)
@@ -65,37 +75,47 @@ class Express:
     def _answer(self, environ: "WSGIEnvironment") -> bytes | None:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         environ["wsgi.input"] = BytesIO(body)
-        picture = find_quick_picture(environ.get("CONTENT_TYPE", ""), body)
-        if picture is None:
+        pictures = find_quick_pictures(environ.get("CONTENT_TYPE", ""), body)
+        if not 1 <= len(pictures) <= self._service.max_images:
             return None
         try:
-            return write_answer(self._service.read([picture]))
-        except Exception:
-            return None  # Flask meets it again, answers in the form of every error, and logs it
+            return write_answer(self._service.read(pictures))
+        except Exception as exc:
+            environ[FAILURE] = exc
+            return None
 
 
-def find_quick_picture(content_type: str, body: bytes) -> Picture | None:
-    """Return the only picture of a body if it is sure to be read quickly; None for anything the least unusual.
+def raise_failure() -> None:
+    """Raise, within Flask, what went wrong in the lane, so that it is answered and logged as every error is."""
+    if FAILURE in request.environ:
+        raise request.environ[FAILURE]
+
+
+def find_quick_pictures(content_type: str, body: bytes) -> list[Picture]:
+    """Return the pictures of a body if they are sure to be read quickly; none if anything is the least unusual.
 
     Args:
         content_type: Of the request.
         body: All of it.
     """
     if content_type == "image/png":
-        return Picture(body) if is_quick(body) else None
-    found = _MULTIPART.fullmatch(content_type)
-    data = _only_file(b"--" + found[2].encode(), body) if found else None
-    return Picture(data) if data is not None and is_quick(data) else None
+        pictures = [Picture(body)]
+    else:
+        found = _MULTIPART.fullmatch(content_type)
+        pictures = _files(b"--" + found[2].encode(), body) if found else []
+    return pictures if all(is_quick(picture.data) for picture in pictures) else []
 
 
-def _only_file(delimiter: bytes, body: bytes) -> bytes | None:
-    """Return the content of a multipart body's only part if that is a file in one of our fields (RFC 7578)."""
-    end = b"\r\n" + delimiter + b"--"
-    inner = body.removesuffix(b"\r\n").removesuffix(end).removeprefix(delimiter + b"\r\n")
-    if len(body.removesuffix(b"\r\n")) - len(inner) != len(end) + len(delimiter) + 2 or delimiter in inner:
-        return None
-    head, _, data = inner.partition(b"\r\n\r\n")
-    lines = head.split(b"\r\n")
-    dispositions = [line for line in lines if _DISPOSITION.fullmatch(line)]
-    others = [line for line in lines if not (_DISPOSITION.fullmatch(line) or _TYPE.fullmatch(line))]
-    return data if len(dispositions) == 1 and len(lines) <= 2 and not others else None
+def _files(delimiter: bytes, body: bytes) -> list[Picture]:
+    """Return the parts of a multipart body (RFC 7578) if each is a file in one of our fields, else none."""
+    first, *parts = body.split(delimiter)
+    if first or not parts or parts.pop() not in (b"--", b"--\r\n"):
+        return []
+    pictures = []
+    for part in parts:
+        head, _, data = part.partition(b"\r\n\r\n")
+        found = _HEAD.fullmatch(head)
+        if found is None or not data.endswith(b"\r\n"):
+            return []
+        pictures.append(Picture(data[:-2], (found[1] or found[2]).decode(errors="replace")))
+    return pictures

@@ -19,7 +19,10 @@ from gunicorn.http import Request
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from api.express import QUICK_BYTES, find_quick_picture
+from api.express import find_quick_pictures
+
+QUICK_BYTES = 16 * 1024
+"""Of a request that is kept in the loop; one that is larger goes to a thread as soon as that is known."""
 
 REQUEST_S = 10.0
 """Within which the first `QUICK_BYTES` of a request must have arrived."""
@@ -215,7 +218,7 @@ def is_quick(received: bytes) -> bool:
         return head.startswith(_QUICK_GET) and not body
     if len(lengths) != 1 or len(types) != 1 or int(lengths[0]) != len(body):
         return False
-    return find_quick_picture(types[0].decode("latin-1"), body) is not None
+    return len(find_quick_pictures(types[0].decode("latin-1"), body)) == 1
 
 
 def _is_read(conn: TConn) -> bool:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -7,16 +7,19 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from api import express
-from api.express import QUICK_BYTES, find_quick_picture
+from api.express import MOST_BYTES, find_quick_pictures
+from api.service import Service
+from core.model import Picture, Reading
 from tests.conftest import AppFactory
 from tests.contract import assert_error, assert_predictions
-from tests.hand_set import band_png, encode
+from tests.hand_set import band_pixels, band_png, encode
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"  # Werkzeug leaves the file of a damaged body to the collector
 )
 
 PNG = band_png(b3=255)
+BMP = encode(Image.fromarray(band_pixels(b3=255)), "BMP")
 BLANK = encode(Image.new("L", (28, 28)))
 DISPOSITION = 'Content-Disposition: form-data; name="image"; filename="x.png"'
 BOUNDED = "multipart/form-data; boundary=B"
@@ -41,6 +44,7 @@ QUICK = {
     "type first": (BOUNDED, form(part(f"Content-Type: image/png\r\n{DISPOSITION}"))),
     "lower case": (BOUNDED, form(part(DISPOSITION.replace("Content-Disp", "content-disp")))),
     "no last line break": (BOUNDED, form().removesuffix(b"\r\n")),
+    "three pictures": (BOUNDED, form(part(), part(), part())),
     "name of another language": (BOUNDED, form(part(DISPOSITION.replace("x.png", "sieben é.png")))),
 }
 UNUSUAL = {
@@ -48,11 +52,14 @@ UNUSUAL = {
     "another image type": ("image/*", PNG),
     "parameters of the type": ("image/png; q=1", PNG),
     "no picture": ("image/png", b"junk"),
+    "cut picture of a name": (BOUNDED, form(part(DISPOSITION.replace("x.png", "sieben é\u202e.png"), PNG[:-30]))),
+    "second picture cut": (BOUNDED, form(part(), part(f"{DISPOSITION}\r\nContent-Type: image/png", PNG[:-30]))),
     "cut header": ("image/png", PNG[:20]),
     "cut picture": ("image/png", PNG[:-30]),
     "blank": ("image/png", BLANK),
     "many pixels": ("image/png", encode(Image.new("1", (4000, 4000)))),
-    "two pictures": (BOUNDED, form(part(), part())),
+    "two pictures, one slow": (BOUNDED, form(part(), part(data=BMP))),
+    "too many pictures": (BOUNDED, form(*[part()] * 5)),
     "no file name": (BOUNDED, form(part('Content-Disposition: form-data; name="image"'))),
     "empty file name": (BOUNDED, form(part('Content-Disposition: form-data; name="image"; filename=""'))),
     "another field": (BOUNDED, form(part('Content-Disposition: form-data; name="other"; filename="x"'))),
@@ -66,13 +73,14 @@ UNUSUAL = {
     "epilogue": (BOUNDED, form() + b"bye"),
     "delimiter in the data": (BOUNDED, form(part(data=PNG + b"\r\n--B\r\n"))),
     "text": ("text/plain", b"7"),
-    "more than a small body": ("image/png", PNG + bytes(QUICK_BYTES)),
+    "more than a small body": ("image/png", PNG + bytes(MOST_BYTES)),
 }
 
 
 @pytest.fixture
 def send(make_app: AppFactory) -> Send:
     def post(content_type: str, body: bytes, query: str = "", **settings: Any) -> TestResponse:
+        settings.setdefault("max_upload_bytes", 2 * MOST_BYTES)
         headers = settings.pop("headers", {})
         client = make_app(**settings).test_client()
         return client.post(f"/model/predict{query}", data=body, content_type=content_type, headers=headers)
@@ -98,7 +106,8 @@ def flask_calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_nearly_everybody_sends_passes_flask_by(
     send: Send, flask_calls: list[str], content_type: str, body: bytes
 ) -> None:
-    assert assert_predictions(send(content_type, body), 1)[0]["prediction"] == 3
+    entries = assert_predictions(send(content_type, body), 3 if body.count(b"--B\r\n") == 3 else 1)
+    assert {entry["prediction"] for entry in entries} == {3}
     assert flask_calls == []
 
 
@@ -115,7 +124,7 @@ def test_the_answer_is_that_of_flask(
     send: Send, monkeypatch: pytest.MonkeyPatch, content_type: str, body: bytes
 ) -> None:
     express_answer = send(content_type, body)
-    monkeypatch.setattr(express, "QUICK_BYTES", -1)
+    monkeypatch.setattr(express, "MOST_BYTES", -1)
     answer = send(content_type, body)
     assert (express_answer.status, express_answer.data) == (answer.status, answer.data)
     assert list(express_answer.headers) == list(answer.headers)
@@ -139,7 +148,21 @@ def test_keys_hold(send: Send, flask_calls: list[str]) -> None:
     assert len(flask_calls) == 1
 
 
-def test_a_picture_within_the_body_is_found() -> None:
-    found = find_quick_picture(BOUNDED, form())
-    assert found is not None
-    assert found.data == PNG
+def test_a_fault_is_met_once_and_logged_as_any_other(
+    send: Send, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    reads = []
+
+    def fail(_service: Service, pictures: Sequence[Picture], _top_k: int = 1) -> list[Reading]:
+        reads.append(len(pictures))
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Service, "read", fail)
+    assert_error(send("image/png", PNG), 500, "internal_error")
+    assert reads == [1]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_the_pictures_within_the_body_are_found() -> None:
+    pictures = find_quick_pictures(BOUNDED, form(part(), part(data=BLANK)))
+    assert pictures == [Picture(PNG, "x.png"), Picture(BLANK, "x.png")]

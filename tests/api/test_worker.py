@@ -8,8 +8,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue
 
-from api.express import QUICK_BYTES
-from api.worker import Connection, QuickWorker, is_partial, is_quick
+from api.worker import QUICK_BYTES, Connection, QuickWorker, is_partial, is_quick
 from tests.hand_set import band_png
 
 PNG = band_png(b3=255)
