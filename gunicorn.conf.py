@@ -16,8 +16,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
 from api.errors import error_body
-from api.logs import AccessLogger, logging_config
-from api.worker import QuickWorker
+from api.logs import logging_config
 from config import load_settings
 from core.checkpoint import load_checkpoint
 from core.errors import StartError
@@ -36,8 +35,8 @@ wsgi_app = "app:create_worker_app()"
 bind = f"{settings.host}:{settings.port}"
 workers = settings.workers
 threads = settings.threads
-worker_class = QuickWorker
-logger_class = AccessLogger
+worker_class = "api.worker.QuickWorker"  # by name: imported here, it would import NumPy too early
+logger_class = "api.logs.AccessLogger"
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
 keepalive = 5
 graceful_timeout = 30
