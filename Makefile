@@ -15,7 +15,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --retries 0
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format data train export report checksums samples docker-build docker-run smoke clean
+.PHONY: help install run test check format data train export report bench checksums samples docker-build docker-run smoke clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ train: $(VENV)/.train ## train the default network: weights, description, checks
 
 report: $(VENV)/.train ## measure the shipped weights: docs/, MODEL_CARD.md
 	$(BIN)/python -m training report
+
+bench: $(VENV)/.train ## compare with other model servers: docs/benchmark.md (needs wrk)
+	$(BIN)/python -m benchmarks.servers
 
 export: $(VENV)/.train ## write the ONNX graph of the weights again
 	$(BIN)/python -m training export --assets $(ASSETS)

@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "core": {"model"},
     "model": set(),
     "samples": set(),
+    "benchmarks": {"api", "config", "core", "model", "samples", "training"},
 }
 """Which of our packages each may import beside itself; `app -> api -> core -> model`."""
 
@@ -30,7 +31,7 @@ TRAINING_MAY_TAKE_OF_CORE = {
     "core.torch_engine",
 }
 WEB_LIBRARIES = {"flask", "flask_restx", "flask_cors", "werkzeug", "gunicorn"}
-MAY_SERVE_HTTP = {"app", "gunicorn.conf", "api"}
+MAY_SERVE_HTTP = {"app", "gunicorn.conf", "api", "benchmarks"}
 
 
 def modules(package: str) -> Iterator[Path]:

@@ -1,0 +1,32 @@
+"""Two floors for our own server: what its stack costs before any picture is decoded.
+
+    gunicorn --config gunicorn.conf.py benchmarks.peers.floors:app
+
+`/parse` reads the upload as the service does, with its class of requests and its limits, and answers a constant;
+`/empty` answers at once.
+"""
+
+from flask import Flask, Response, request
+
+from api.uploads import SPARE_PARTS, UploadRequest, read_pictures
+from config import load_settings
+
+ANSWER = b'{"status": "ok", "predictions": [{"prediction": 7, "probability": 0.9998}]}\n'
+
+settings = load_settings()
+app = Flask(__name__, static_folder=None, template_folder=None)
+app.request_class = UploadRequest
+app.config.update(MAX_CONTENT_LENGTH=settings.max_upload_bytes, MAX_FORM_PARTS=settings.max_images + SPARE_PARTS)
+
+
+@app.post("/parse")
+def parse() -> Response:
+    """Read the pictures of a request and answer a constant."""
+    read_pictures(request, settings.max_images)
+    return Response(ANSWER, mimetype="application/json")
+
+
+@app.get("/empty")
+def empty() -> Response:
+    """Answer a constant."""
+    return Response(ANSWER, mimetype="application/json")
