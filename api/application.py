@@ -6,13 +6,14 @@ from flask import Flask
 from flask_cors import CORS
 
 import api.health
+import api.inference_protocol
 import api.labels
 import api.metadata
 import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
 from api.express import Express, raise_failure
-from api.namespaces import HEALTH, MODEL
+from api.namespaces import HEALTH, MODEL, V2
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
 from api.uploads import SPARE_PARTS, UploadRequest
@@ -53,7 +54,7 @@ def create_application(
     documented = DescribedApi(
         app, title=title, description=description, version=version, authorizations=AUTHORIZATIONS if api_keys else None
     )
-    for namespace in (MODEL, HEALTH):
+    for namespace in (MODEL, HEALTH, V2):
         documented.add_namespace(namespace)
     if web_app:
         app.register_blueprint(web)

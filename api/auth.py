@@ -10,7 +10,7 @@ from core.errors import Unauthorized
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIEnvironment
 
-GUARDED_PREFIX = "/model/"
+GUARDED_PREFIXES = ("/model/", "/v2/models/")
 """What needs a key; health and the description of the interface stay open."""
 
 AUTHORIZATIONS = {"api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}}
@@ -38,7 +38,7 @@ def require_api_key(app: Flask, keys: Keys) -> None:
     """Refuse requests to the model that bear none of the keys."""
 
     def check() -> None:
-        if request.path.startswith(GUARDED_PREFIX) and not keys.admit(request.environ):
+        if request.path.startswith(GUARDED_PREFIXES) and not keys.admit(request.environ):
             raise Unauthorized("a valid API key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
 
     app.before_request(check)

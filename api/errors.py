@@ -1,4 +1,4 @@
-"""Every error of every route as JSON: `{"status": "error", "code": ..., "message": ...}`."""
+"""Every error as JSON: `{"status": "error", "code": ..., "message": ...}`; below `/v2` as the protocol has it."""
 
 import logging
 from http import HTTPStatus
@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from api.namespaces import V2
 from core.errors import RequestError, ServiceError, Unauthorized, Unavailable
 
 logger = logging.getLogger(__name__)
@@ -27,7 +28,8 @@ def error_body(code: str, message: str) -> dict[str, str]:
 
 
 def _answer(status: int, code: str, message: str) -> Response:
-    response = jsonify(error_body(code, message))
+    in_protocol = request.path.startswith(f"{V2.path}/") or request.path == V2.path
+    response = jsonify({"error": message} if in_protocol else error_body(code, message))
     response.status_code = status
     return response
 

@@ -16,7 +16,7 @@ ACCESS_FIELDS = ("client", "method", "path", "query", "status", "bytes", "millis
 """Fields of an access line in JSON."""
 
 TEXT_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-QUIET_PREFIX = "/health/"
+QUIET_PREFIXES = ("/health/", "/v2/health/")
 """Requests left out of the access log: probes come every few seconds and would hide the rest."""
 
 
@@ -32,7 +32,7 @@ class AccessLogger(Logger):
     ) -> None:
         """Log an answered request, unless it is a health probe."""
         path = environ["PATH_INFO"]
-        if path.startswith(QUIET_PREFIX) or not self.access_log.isEnabledFor(logging.INFO):
+        if path.startswith(QUIET_PREFIXES) or not self.access_log.isEnabledFor(logging.INFO):
             return
         fields = {
             "client": environ.get("REMOTE_ADDR", "-"),

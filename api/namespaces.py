@@ -1,9 +1,10 @@
-"""The two groups of routes, and the Swagger model of the one error shape."""
+"""The groups of routes, and the Swagger model of the one error shape."""
 
 from flask_restx import Namespace, fields
 
 MODEL = Namespace("model", description="Read digits, and know what reads them")
 HEALTH = Namespace("health", description="Is the server alive, can it read")
+V2 = Namespace("v2", description="The Open Inference Protocol, for programs written for another model server")
 
 ERROR = MODEL.model(
     "Error",

@@ -4,12 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 from flask import Flask, current_app
+from numpy.typing import NDArray
 
 from core.checkpoint import Checkpoint
+from core.engine import Digits
 from core.gate import Gate
 from core.image import is_quick
-from core.model import ModelWrapper, Picture, Reading
+from core.model import ModelWrapper, Picture, Reading, softmax
 
 EXTENSION = "digit-service"
 
@@ -34,6 +37,15 @@ class Service:
             return self.wrapper.read(pictures, top_k)
         with self.gate.turn():
             return self.wrapper.read(pictures, top_k)
+
+    def probabilities(self, digits: Digits) -> NDArray[np.float64]:
+        """Return the calibrated probabilities (N, 10) of canonical digits (N, 28, 28) when it is their turn.
+
+        Raises:
+            Overloaded: Their turn did not come in time.
+        """
+        with self.gate.turn():
+            return softmax(self.wrapper.predict(digits), self.wrapper.temperature)
 
 
 def attach_service(app: Flask, service: Service) -> None:

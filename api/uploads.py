@@ -50,6 +50,18 @@ def read_pictures(request: Request, max_images: int) -> list[Picture]:
         raise _too_large(request, max_images) from exc
 
 
+def read_body(request: Request) -> bytes:
+    """Return the whole body of a request.
+
+    Raises:
+        BodyTooLarge: It is larger than Flask's `MAX_CONTENT_LENGTH`.
+    """
+    try:
+        return _read_body(request)
+    except RequestEntityTooLarge as exc:
+        raise _body_too_large(request) from exc
+
+
 def _read_pictures(request: Request, max_images: int) -> list[Picture]:
     if request.mimetype == "multipart/form-data":
         return _multipart_pictures(request, max_images)
@@ -96,10 +108,13 @@ def _explain_missing(request: Request) -> str:
 
 def _too_large(request: Request, max_images: int) -> BodyTooLarge | TooManyImages:
     """Tell apart the two reasons for which Werkzeug refuses a body: its bytes, and its number of parts."""
-    limit = request.max_content_length or 0
-    if request.content_length is not None and request.content_length <= limit:
+    if request.content_length is not None and request.content_length <= (request.max_content_length or 0):
         return TooManyImages(f"the request has more parts than {max_images} images need, or an enormous text field")
-    return BodyTooLarge(f"the request body is larger than {limit:,} bytes")
+    return _body_too_large(request)
+
+
+def _body_too_large(request: Request) -> BodyTooLarge:
+    return BodyTooLarge(f"the request body is larger than {request.max_content_length or 0:,} bytes")
 
 
 def _shown(text: str) -> str:

@@ -9,7 +9,9 @@
         ├── MissingImage              400  missing_image
         ├── InvalidImage              400  invalid_image
         ├── InvalidParameter          400  invalid_parameter
+        ├── InvalidTensor             400  invalid_tensor
         ├── Unauthorized              401  unauthorized
+        ├── UnknownModel              404  unknown_model
         ├── BodyTooLarge              413  body_too_large
         ├── ImageTooLarge             413  image_too_large
         ├── TooManyImages             413  too_many_images
@@ -74,11 +76,24 @@ class InvalidParameter(RequestError):
     code = "invalid_parameter"
 
 
+class InvalidTensor(RequestError):
+    """A request of the Open Inference Protocol that is not of its form."""
+
+    code = "invalid_tensor"
+
+
 class Unauthorized(RequestError):
     """Keys are required and the request bears none of them."""
 
     status = HTTPStatus.UNAUTHORIZED
     code = "unauthorized"
+
+
+class UnknownModel(RequestError):
+    """Another model, or another version, is served."""
+
+    status = HTTPStatus.NOT_FOUND
+    code = "unknown_model"
 
 
 class BodyTooLarge(RequestError):

@@ -46,3 +46,14 @@ def test_example(url: str, command: str, answer: str) -> None:
     words = [word.replace("localhost:5000", url) for word in shlex.split(command)]
     ran = subprocess.run([*words, "--silent"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert_alike(json.loads(answer), json.loads(ran.stdout))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("example", re.findall(r"^```python\n(.*?)^```$", README, re.MULTILINE | re.DOTALL))
+def test_python_example(
+    url: str, example: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(ROOT)
+    example = example.replace("http://localhost:5000", url).replace("localhost:5000", url.removeprefix("http://"))
+    exec(compile(example, "README.md", "exec"), {})  # noqa: S102  it is our own
+    assert "7" in capsys.readouterr().out
