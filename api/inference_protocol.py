@@ -88,7 +88,9 @@ RESPONSE_TENSOR = V2.model(
         "name": fields.String(required=True, example=LABEL),
         "datatype": fields.String(required=True, example="INT64"),
         "shape": fields.List(fields.Integer, required=True, example=[1]),
-        "data": fields.List(fields.Raw, description="Flat; absent where binary data follow", example=[7]),
+        "data": fields.List(
+            fields.Float, description="Flat; texts for a classification; absent where binary data follow", example=[7]
+        ),
         "parameters": PARAMETERS,
     },
 )
@@ -139,7 +141,6 @@ class ServerReadyAPI(Resource):
 
 
 @V2.route("/models/<name>", "/models/<name>/versions/<version>")
-@V2.param("version", "Of the model: the first 12 hexadecimal digits of its weights' SHA-512")
 @V2.param("name", "Of the model, as `/model/metadata` has it in `id`")
 @V2.response(404, "Another model or version is served", PROTOCOL_ERROR)
 class ProtocolModelAPI(Resource):
@@ -163,7 +164,6 @@ class ProtocolModelAPI(Resource):
 
 
 @V2.route("/models/<name>/ready", "/models/<name>/versions/<version>/ready")
-@V2.param("version", "Of the model")
 @V2.param("name", "Of the model")
 @V2.response(404, "Another model or version is served", PROTOCOL_ERROR)
 class ProtocolModelReadyAPI(Resource):
@@ -179,7 +179,6 @@ class ProtocolModelReadyAPI(Resource):
 
 
 @V2.route("/models/<name>/infer", "/models/<name>/versions/<version>/infer")
-@V2.param("version", "Of the model")
 @V2.param("name", "Of the model")
 class ProtocolInferAPI(Resource):
     """Canonical digits to labels and probabilities."""

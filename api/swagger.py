@@ -5,8 +5,10 @@ from typing import Any
 
 from flask import url_for
 from flask_restx import Api
+from werkzeug.utils import cached_property
 
 SPECIFICATION_PATH = "/swagger.json"
+VERSIONED = "/versions/{version}"
 
 
 class DescribedApi(Api):
@@ -15,6 +17,16 @@ class DescribedApi(Api):
     def error_router(self, original_handler: Callable[[Exception], Any], e: Exception) -> Any:
         """Leave every error to the application's handlers: flask-restx's own would add `str(e)` to the body."""
         return original_handler(e)
+
+    @cached_property
+    def __schema__(self) -> dict[str, Any]:
+        """The description, in which the operations of a model's version have names of their own."""
+        schema: dict[str, Any] = super().__schema__
+        for path, operations in schema["paths"].items():
+            for operation in operations.values():
+                if VERSIONED in path and isinstance(operation, dict):
+                    operation["operationId"] += "_of_version"
+        return schema
 
     @property
     def specs_url(self) -> str:
