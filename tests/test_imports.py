@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "config": {"core"},
     "api": {"core", "model"},
     "training": {"core", "model", "samples"},
+    "client": set(),
     "core": {"model"},
     "model": set(),
     "samples": set(),
