@@ -50,24 +50,25 @@ class DigitClient:
         """Give the connection back."""
         self._session.close()
 
-    def read(self, picture: bytes, name: str = "picture", top_k: int = 1) -> dict[str, Any]:
+    def read(self, picture: bytes, name: str = "picture", top_k: int = 1, explain: bool = False) -> dict[str, Any]:
         """Read the digit in a picture.
 
         Args:
             picture: An image file's bytes.
             name: Repeated in errors.
             top_k: Predictions wanted, 1 to 10.
+            explain: Whether to show what the network saw.
 
         Returns:
-            The service's entry: `prediction`, `probability`, and `top_k` where more than one is wanted.
+            The service's entry: `prediction` and `probability`; `top_k` where more than one is wanted; with `explain`
+            `seen`, a PNG as a data URI, and `adjustments`.
 
         Raises:
             ReadingFailed: The service refused the picture, or could not be asked.
         """
+        params = ({"top_k": top_k} if top_k != 1 else {}) | ({"explain": "true"} if explain else {})
         try:
-            answer = self._session.post(
-                self._url, params={"top_k": top_k}, files={"image": (name, picture)}, timeout=TIMEOUT_S
-            )
+            answer = self._session.post(self._url, params=params, files={"image": (name, picture)}, timeout=TIMEOUT_S)
             body = answer.json()
         except requests.JSONDecodeError as exc:
             raise ReadingFailed(f"what answers at {self._url} is not this service", "unreachable") from exc
