@@ -6,18 +6,24 @@ from flask import Flask
 from flask_cors import CORS
 
 import api.health
-import api.inference_protocol
 import api.labels
 import api.metadata
 import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
 from api.express import Express, raise_failure
+from api.inference_protocol import JSON_BYTES_HEADER
 from api.namespaces import HEALTH, MODEL, V2
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
 from api.uploads import SPARE_PARTS, UploadRequest
 from api.web import web
+
+EXPOSED_HEADERS = ["Retry-After", "WWW-Authenticate", JSON_BYTES_HEADER]
+"""Of an answer, that a page of another origin may read beside those that it always may."""
+
+PREFLIGHT_S = 600
+"""For which a browser need not ask again whether it may ask."""
 
 
 def create_application(
@@ -50,7 +56,7 @@ def create_application(
     require_api_key(app, keys)
     app.before_request(raise_failure)
     if cors_origins:
-        CORS(app, origins=list(cors_origins))
+        CORS(app, origins=list(cors_origins), expose_headers=EXPOSED_HEADERS, max_age=PREFLIGHT_S)
     documented = DescribedApi(
         app, title=title, description=description, version=version, authorizations=AUTHORIZATIONS if api_keys else None
     )

@@ -38,6 +38,8 @@ def require_api_key(app: Flask, keys: Keys) -> None:
     """Refuse requests to the model that bear none of the keys."""
 
     def check() -> None:
+        if request.method == "OPTIONS":
+            return  # a browser asks without the key whether it may send one
         if request.path.startswith(GUARDED_PREFIXES) and not keys.admit(request.environ):
             raise Unauthorized("a valid API key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
 
