@@ -4,11 +4,13 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import ROOT
+from tests.e2e.visit import Visit
 
 pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
 
@@ -57,3 +59,26 @@ def test_python_example(
     example = example.replace("http://localhost:5000", url).replace("localhost:5000", url.removeprefix("http://"))
     exec(compile(example, "README.md", "exec"), {})  # noqa: S102  it is our own
     assert "7" in capsys.readouterr().out
+
+
+def test_javascript_example(url: str, visit: Visit) -> None:
+    (example,) = re.findall(r"^```javascript\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    visit.page.goto(f"{url}/app/")
+    with visit.page.expect_console_message() as message:
+        visit.page.evaluate(
+            "async (bytes) => { const file = new File([new Uint8Array(bytes)], '7.png');"
+            + example.replace("http://localhost:5000", url)
+            + "}",
+            list((ROOT / "samples" / "7.png").read_bytes()),
+        )
+    assert message.value.text.startswith("7 ")
+
+
+def test_command_line_example(url: str) -> None:
+    ((command, shown),) = re.findall(
+        r"^```console\n\$ python (-m client [^\n]*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL
+    )
+    words = [sys.executable, *shlex.split(command), "--url", url]
+    ran = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    pattern = re.compile(r"\d+\.\d+%")
+    assert pattern.sub("%", ran.stdout) == pattern.sub("%", shown)
