@@ -21,6 +21,8 @@ EXTENSIONS = ["binary_tensor_data", "classification"]
 JSON_BYTES_HEADER = "Inference-Header-Content-Length"
 PLATFORMS = {"onnx": "onnxruntime_onnx", "torch": "pytorch_state_dict"}
 
+VERSION = {"params": {"version": "Of the model: the first 12 hexadecimal digits of its weights' SHA-512"}}
+
 PROTOCOL_ERROR = V2.model(
     "ProtocolError", {"error": fields.String(required=True, description="What is wrong, for people")}
 )
@@ -35,22 +37,31 @@ SERVER_METADATA = V2.model(
 LIVE = V2.model("Live", {"live": fields.Boolean(required=True, description="Always true", example=True)})
 READY = V2.model("Ready", {"ready": fields.Boolean(required=True, description="Always true", example=True)})
 MODEL_READY = V2.inherit("ModelReady", READY, {"name": fields.String(required=True, example="digit-net")})
+INPUTS = [{"name": INPUT, "datatype": "UINT8", "shape": [-1, IMAGE_SIZE, IMAGE_SIZE]}]
+OUTPUTS = [
+    {"name": LABEL, "datatype": "INT64", "shape": [-1]},
+    {"name": PROBABILITIES, "datatype": "FP32", "shape": [-1, len(LABELS)]},
+]
 TENSOR_METADATA = V2.model(
     "TensorMetadata",
     {
-        "name": fields.String(required=True, example=INPUT),
-        "datatype": fields.String(required=True, example="UINT8"),
-        "shape": fields.List(fields.Integer, required=True, description="-1 is any number", example=[-1, 28, 28]),
+        "name": fields.String(required=True, description="What requests and answers call it"),
+        "datatype": fields.String(required=True, description="UINT8, FP32 or INT64"),
+        "shape": fields.List(fields.Integer, required=True, description="-1 is any number"),
     },
 )
 MODEL_METADATA = V2.model(
     "ProtocolModelMetadata",
     {
         "name": fields.String(required=True, description="Name of the checkpoint served", example="digit-net"),
-        "versions": fields.List(fields.String(example="adc3a5c968ac"), required=True),
+        "versions": fields.List(fields.String, required=True, description="The one that is served"),
         "platform": fields.String(required=True, description="What runs it", example=PLATFORMS["onnx"]),
-        "inputs": fields.List(fields.Nested(TENSOR_METADATA), required=True),
-        "outputs": fields.List(fields.Nested(TENSOR_METADATA), required=True),
+        "inputs": fields.List(
+            fields.Nested(TENSOR_METADATA), required=True, description="What it takes", example=INPUTS
+        ),
+        "outputs": fields.List(
+            fields.Nested(TENSOR_METADATA), required=True, description="What it gives", example=OUTPUTS
+        ),
     },
 )
 PARAMETERS = fields.Raw(description="Of the protocol and its extensions", example={})
@@ -98,7 +109,7 @@ RESPONSE = V2.model(
     "InferenceResponse",
     {
         "model_name": fields.String(required=True, example="digit-net"),
-        "model_version": fields.String(required=True, example="adc3a5c968ac"),
+        "model_version": fields.String(required=True, description="The one that answered"),
         "id": fields.String(description="That of the request", example="1"),
         "outputs": fields.List(fields.Nested(RESPONSE_TENSOR), required=True),
     },
@@ -140,7 +151,8 @@ class ServerReadyAPI(Resource):
         return {"ready": True}
 
 
-@V2.route("/models/<name>", "/models/<name>/versions/<version>")
+@V2.route("/models/<name>/versions/<version>", doc=VERSION)
+@V2.route("/models/<name>")
 @V2.param("name", "Of the model, as `/model/metadata` has it in `id`")
 @V2.response(404, "Another model or version is served", PROTOCOL_ERROR)
 class ProtocolModelAPI(Resource):
@@ -155,15 +167,13 @@ class ProtocolModelAPI(Resource):
             "name": service.checkpoint.name,
             "versions": [service.checkpoint.version],
             "platform": PLATFORMS[service.wrapper.engine.name],
-            "inputs": [{"name": INPUT, "datatype": "UINT8", "shape": [-1, IMAGE_SIZE, IMAGE_SIZE]}],
-            "outputs": [
-                {"name": LABEL, "datatype": "INT64", "shape": [-1]},
-                {"name": PROBABILITIES, "datatype": "FP32", "shape": [-1, len(LABELS)]},
-            ],
+            "inputs": INPUTS,
+            "outputs": OUTPUTS,
         }
 
 
-@V2.route("/models/<name>/ready", "/models/<name>/versions/<version>/ready")
+@V2.route("/models/<name>/versions/<version>/ready", doc=VERSION)
+@V2.route("/models/<name>/ready")
 @V2.param("name", "Of the model")
 @V2.response(404, "Another model or version is served", PROTOCOL_ERROR)
 class ProtocolModelReadyAPI(Resource):
@@ -178,7 +188,8 @@ class ProtocolModelReadyAPI(Resource):
         return {"name": name, "ready": True}
 
 
-@V2.route("/models/<name>/infer", "/models/<name>/versions/<version>/infer")
+@V2.route("/models/<name>/versions/<version>/infer", doc=VERSION)
+@V2.route("/models/<name>/infer")
 @V2.param("name", "Of the model")
 class ProtocolInferAPI(Resource):
     """Canonical digits to labels and probabilities."""

@@ -16,7 +16,10 @@ ERROR = MODEL.model(
         "message": fields.String(
             required=True,
             description="What is wrong, for people",
-            example="image 1 ('notes.txt'): not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture",
+            example=(
+                "image 1 ('notes.txt'): not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture: "
+                "unknown or damaged format"
+            ),
         ),
     },
 )

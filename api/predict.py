@@ -23,7 +23,7 @@ PROBABILITY_DECIMALS = 6
 PREDICTION_FIELDS = {
     "prediction": fields.Integer(required=True, min=0, max=len(LABELS) - 1, description="The digit", example=7),
     "probability": fields.Float(
-        required=True, min=0, max=1, description="Calibrated probability that it is", example=0.9998
+        required=True, min=0, max=1, description="Calibrated probability that it is", example=0.9999
     ),
 }
 PREDICTION = MODEL.model("Prediction", PREDICTION_FIELDS)

@@ -7,8 +7,12 @@ from flask import url_for
 from flask_restx import Api
 from werkzeug.utils import cached_property
 
+from api.openapi import from_swagger
+
 SPECIFICATION_PATH = "/swagger.json"
 VERSIONED = "/versions/{version}"
+RAW_BODIES = {"predict": tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif", "tiff"))}
+"""What an operation takes as it is, which flask-restx has no word for."""
 
 
 class DescribedApi(Api):
@@ -20,13 +24,13 @@ class DescribedApi(Api):
 
     @cached_property
     def __schema__(self) -> dict[str, Any]:
-        """The description, in which the operations of a model's version have names of their own."""
-        schema: dict[str, Any] = super().__schema__
-        for path, operations in schema["paths"].items():
+        """The description in OpenAPI 3.0; operations of a model's version have names of their own."""
+        swagger: dict[str, Any] = super().__schema__
+        for path, operations in swagger["paths"].items():
             for operation in operations.values():
                 if VERSIONED in path and isinstance(operation, dict):
                     operation["operationId"] += "_of_version"
-        return schema
+        return from_swagger(swagger, RAW_BODIES)
 
     @property
     def specs_url(self) -> str:

@@ -24,12 +24,12 @@ assert health.get_live().status == health.get_ready().status == "ok"
 assert model.get_labels().count == 10
 metadata = model.get_metadata()
 
-best = model.predict(image=sys.argv[2], top_k=3, explain="true").predictions[0]
+best = model.predict(image=[sys.argv[2]], top_k=3, explain="true").predictions[0]
 assert (best.prediction, len(best.top_k)) == (7, 3)
 assert best.seen.startswith("data:image/png;base64,")
 
 try:
-    model.predict(image=__file__)
+    model.predict(image=[__file__])
 except digits.ApiException as error:
     assert error.status == 400
     assert "invalid_image" in error.body
