@@ -112,6 +112,34 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert {file for file in files if file != "__pycache__"} == code | data
 
 
+def compose() -> list[str]:
+    """The command: Docker's plugin, or the program of its own that Debian has."""
+    if docker("compose", "version").returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose") is None:
+        pytest.skip("NOT RUN: neither docker compose nor docker-compose is there, so deploy/compose.yaml was not tried")
+    return ["docker-compose"]
+
+
+def test_compose_serves_with_its_settings(image: str) -> None:
+    port = free_port()
+    environ = os.environ | {"PORT": str(port), "WORKERS": "1", "API_KEYS": "secret"}
+    command = [*compose(), "--file", "deploy/compose.yaml", "--project-name", f"test{uuid.uuid4().hex[:8]}"]
+    up = [*command, "up", "--detach", "--no-build"]
+    started = subprocess.run(up, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=120, check=False)
+    try:
+        assert started.returncode == 0, started.stderr
+        url = f"http://127.0.0.1:{port}"
+        wait_until_ready(image, url)
+        picture = {"image": (ROOT / "samples" / "7.png").read_bytes()}
+        ask = f"{url}/model/predict"
+        assert requests.post(ask, files=picture, timeout=30).status_code == 401
+        answer = requests.post(ask, files=picture, headers={"X-API-Key": "secret"}, timeout=30)
+        assert assert_predictions(answer, 1)[0]["prediction"] == 7
+    finally:
+        subprocess.run([*command, "down"], cwd=ROOT, env=environ, capture_output=True, timeout=60, check=False)
+
+
 def build(tag: str, tree: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     options = [word for argument in arguments for word in ("--build-arg", argument)]
     return docker("build", "--network", "host", "--tag", tag, *options, str(tree), timeout_s=1200)
