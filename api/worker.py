@@ -71,7 +71,7 @@ class QuickWorker(ThreadWorker):
     """`gthread` with a main loop that receives, and answers what is quick."""
 
     _next_sweep = 0.0
-    _accept_again = 0.0
+    _pausing, _accept_again = False, 0.0
 
     def accept(self, listener: socket.socket) -> None:
         """Take connections, but no more than a share of what is there, and leave the next ones to other workers."""
@@ -83,18 +83,20 @@ class QuickWorker(ThreadWorker):
                 pause = True  # there are no more of them, the client is gone, or this process is out of files
                 break
         if pause:
-            self._accept_again = time.monotonic() + ACCEPT_PAUSE_S
+            self._pausing, self._accept_again = True, time.monotonic() + ACCEPT_PAUSE_S
             self.set_accept_enabled(False)
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
         """Turn accepting on or off; it is not turned on again before others had their chance."""
-        if not (enabled and time.monotonic() < self._accept_again):
+        if not (enabled and self._pausing):
             super().set_accept_enabled(enabled)
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
         """Wait for events, no longer than until connections are accepted again."""
-        pause = self._accept_again - time.monotonic()
-        super().wait_for_and_dispatch_events(pause if pause > 0 else timeout)
+        if self._pausing:
+            timeout = max(self._accept_again - time.monotonic(), 0)
+        super().wait_for_and_dispatch_events(timeout)
+        self._pausing = self._pausing and time.monotonic() < self._accept_again
 
     def _welcome(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> None:
         conn = Connection(self.cfg, sock, client, server)
@@ -144,6 +146,7 @@ class QuickWorker(ThreadWorker):
             self._close(conn)
 
     def _answer(self, conn: TConn) -> None:
+        self._pausing = False  # the others had their chance meanwhile
         outbox = Outbox(conn)
         keep = False
         req: Request | None = None

@@ -1,12 +1,13 @@
 import selectors
 import socket
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from gunicorn.config import Config
-from gunicorn.workers.gthread import PollableMethodQueue
+from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 
 from api.worker import QUICK_BYTES, Connection, QuickWorker, is_partial, is_quick
 from tests.hand_set import band_png
@@ -112,3 +113,20 @@ def test_an_answer_that_the_client_does_not_take_is_sent_by_a_thread(monkeypatch
         assert ours in worker.poller.get_map()
     worker.method_queue.close()
     assert received == answer
+
+
+def test_a_pause_in_accepting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float | None] = []
+    monkeypatch.setattr(ThreadWorker, "wait_for_and_dispatch_events", lambda _worker, timeout: waits.append(timeout))
+    worker: Any = QuickWorker.__new__(QuickWorker)
+    worker.sockets, worker._accepting = [], False
+    worker._pausing, worker._accept_again = True, time.monotonic() + 60
+    worker.set_accept_enabled(True)
+    assert not worker._accepting
+    worker.wait_for_and_dispatch_events(1.0)
+    worker._accept_again = 0.0  # the time has come between two looks at the clock
+    worker.wait_for_and_dispatch_events(1.0)
+    worker.wait_for_and_dispatch_events(1.0)
+    assert waits == [pytest.approx(60, abs=5), 0, 1.0]
+    worker.set_accept_enabled(True)
+    assert worker._accepting
