@@ -6,9 +6,11 @@ is answered at once, all else goes the way of `gthread`. Clients that send slowl
 no thread from others.
 """
 
+import math
 import re
 import selectors
 import socket
+import struct
 import time
 from functools import partial
 from typing import cast
@@ -31,10 +33,10 @@ SWEEP_S = 1.0
 """Between two looks for connections whose time is over."""
 
 ACCEPT_PAUSE_S = 0.001
-"""For which a worker leaves new connections to the others when it has taken some; else the first to wake takes all."""
+"""For which a worker leaves new connections to the others when it has taken its share, unless it answers before."""
 
-SHARE = 4
-"""A worker takes one connection at a time, and one more for each so many that it has."""
+TCP_INFO_UNACKED = 24
+"""Where Linux's `struct tcp_info` has, of a listening socket, the number of connections that wait to be accepted."""
 
 _HEAD_END = b"\r\n\r\n"
 _QUICK_GET = b"GET /health/live "
@@ -74,9 +76,9 @@ class QuickWorker(ThreadWorker):
     _pausing, _accept_again = False, 0.0
 
     def accept(self, listener: socket.socket) -> None:
-        """Take connections, but no more than a share of what is there, and leave the next ones to other workers."""
+        """Take this worker's share of the connections that wait, and leave the rest to the others for a moment."""
         pause = self.cfg.workers > 1
-        for _ in range(1 + self.nr_conns // SHARE):
+        for _ in range(math.ceil(count_waiting(listener) / self.cfg.workers)):
             try:
                 self._welcome(*listener.accept(), listener.getsockname())
             except OSError:
@@ -191,6 +193,16 @@ class QuickWorker(ThreadWorker):
     def _forget(self, conn: TConn) -> None:
         self.poller.unregister(conn.sock)
         self.keepalived_conns.remove(conn)
+
+
+def count_waiting(listener: socket.socket) -> int:
+    """Return how many connections wait to be accepted, 1 where the system does not tell."""
+    try:
+        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_UNACKED + 4)
+        (waiting,) = struct.unpack_from("=I", info, TCP_INFO_UNACKED)
+    except (OSError, AttributeError, struct.error):
+        return 1
+    return max(1, int(waiting))
 
 
 def is_partial(received: bytes) -> bool:

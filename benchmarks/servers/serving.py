@@ -8,6 +8,7 @@ import json
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -26,6 +27,9 @@ SAMPLE, DIGIT = ROOT / "samples" / "7.png", 7
 
 START_S = 240
 """Seconds until a right answer; TorchServe needs 100 on a busy machine."""
+
+SETTLE_S = 0.5
+"""Before each load: a process that still answers the last one leaves all new connections to the others."""
 
 NO_THREADS = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 """Every process computes on one thread, since there are as many processes as CPUs."""
@@ -57,7 +61,8 @@ class Running:
     start_s: float
 
     def load(self, connections: int, seconds: float, request: Request | None = None) -> Load:
-        """Load it with a request, by default with the sample."""
+        """Load it with a request, by default with the sample, when it is done with the load before."""
+        time.sleep(SETTLE_S)
         return run_wrk(self.url, request or sample_request(self.server), connections, seconds)
 
     def check(self) -> None:

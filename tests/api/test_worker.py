@@ -9,7 +9,7 @@ import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
 
-from api.worker import QUICK_BYTES, Connection, QuickWorker, is_partial, is_quick
+from api.worker import QUICK_BYTES, Connection, QuickWorker, count_waiting, is_partial, is_quick
 from tests.hand_set import band_png
 
 PNG = band_png(b3=255)
@@ -130,3 +130,17 @@ def test_a_pause_in_accepting_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     assert waits == [pytest.approx(60, abs=5), 0, 1.0]
     worker.set_accept_enabled(True)
     assert worker._accepting
+
+
+def test_connections_that_wait_are_counted() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        assert count_waiting(listener) == 1
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(7)]
+        assert count_waiting(listener) == 7
+        listener.accept()[0].close()
+        assert count_waiting(listener) == 6
+        for client in clients:
+            client.close()
+    pipe, end = socket.socketpair()
+    with pipe, end:
+        assert count_waiting(pipe) == 1
