@@ -29,6 +29,7 @@ const PROBLEMS = {
   missing_image: ["No picture arrived", "The file may be empty. Please choose another."],
   body_too_large: ["This file is too large", "Please send a smaller one, such as a photo cropped to the digit."],
   image_too_large: ["This picture has too many pixels", "Please crop it to the digit, or make it smaller."],
+  request_timeout: ["The picture did not arrive in time", "The connection may be slow. Please try again."],
   unauthorized: ["This server asks for an API key", "It is kept in this tab's memory only, until you close it."],
   overloaded: ["The server is busy", "Trying again in a few seconds. Your picture is kept."],
   not_ready: ["The server is not ready", "Trying again in a few seconds. Your picture is kept."],

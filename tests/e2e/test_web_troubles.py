@@ -52,7 +52,13 @@ def test_every_error_has_help_of_its_own(visit: Visit) -> None:
         expect(visit.page.locator("#server-says")).to_have_text(f"The server says: said of {error.code}")
         if visit.problem() != "The server did not answer as expected":
             helped.add(error.code)
-    of_other_requests = {"invalid_parameter", "unsupported_media_type", "too_many_images"}
+    of_other_requests = {
+        "invalid_parameter",
+        "invalid_tensor",
+        "too_many_images",
+        "unknown_model",
+        "unsupported_media_type",
+    }
     assert helped == {error.code for error in errors} - of_other_requests
 
 
