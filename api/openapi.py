@@ -28,7 +28,7 @@ def from_swagger(swagger: Mapping[str, Any], raw_bodies: Mapping[str, tuple[str,
     described: Node = {
         "openapi": OPENAPI,
         "info": swagger["info"],
-        "servers": [{"url": swagger["basePath"]}],
+        "servers": [{"url": swagger["basePath"].rstrip("/") or "/"}],
         "tags": swagger["tags"],
         "paths": {path: _path(item, raw_bodies) for path, item in swagger["paths"].items()},
         "components": components,
