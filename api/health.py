@@ -4,8 +4,6 @@ from flask_restx import Resource, fields
 
 from api.namespaces import ERROR, HEALTH
 from api.service import current_service
-from core.canary import can_read
-from core.errors import NotReady
 
 HEALTH_RESPONSE = HEALTH.model(
     "Health", {"status": fields.String(required=True, description="`ok` while all is well", example="ok")}
@@ -32,8 +30,5 @@ class HealthReadyAPI(Resource):
     @HEALTH.response(503, "`not_ready`: it cannot", ERROR)
     def get(self) -> dict[str, str]:
         """Tell whether the server can read a digit now."""
-        service = current_service()
-        with service.gate.turn():
-            if not can_read(service.wrapper):
-                raise NotReady("the server cannot read a digit at present")
+        current_service().check_ready()
         return {"status": "ok"}

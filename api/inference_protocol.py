@@ -13,8 +13,7 @@ from api.namespaces import V2
 from api.service import Service, current_service
 from api.tensors import INPUT, LABEL, PROBABILITIES, read_request, write_answer
 from api.uploads import read_body
-from core.canary import can_read
-from core.errors import InvalidTensor, NotReady, UnknownModel
+from core.errors import InvalidTensor, UnknownModel
 from model.description import IMAGE_SIZE, LABELS
 
 EXTENSIONS = ["binary_tensor_data", "classification"]
@@ -147,7 +146,7 @@ class ServerReadyAPI(Resource):
     @V2.response(503, "It cannot", PROTOCOL_ERROR)
     def get(self) -> dict[str, bool]:
         """Tell whether the server can read a digit now."""
-        _check_ready(current_service())
+        current_service().check_ready()
         return {"ready": True}
 
 
@@ -184,7 +183,7 @@ class ProtocolModelReadyAPI(Resource):
     @V2.response(503, "It cannot", PROTOCOL_ERROR)
     def get(self, name: str, version: str | None = None) -> dict[str, Any]:
         """Tell whether the model can read a digit now."""
-        _check_ready(_service_of(name, version))
+        _service_of(name, version).check_ready()
         return {"name": name, "ready": True}
 
 
@@ -233,12 +232,6 @@ def _service_of(name: str, version: str | None) -> Service:
     if version not in (None, served.version):
         raise UnknownModel(f"there is no version {version[:80]!r} of '{name}'; '{served.version}' is served")
     return service
-
-
-def _check_ready(service: Service) -> None:
-    with service.gate.turn():
-        if not can_read(service.wrapper):
-            raise NotReady("the server cannot read a digit at present")
 
 
 def _json_bytes() -> int | None:

@@ -3,7 +3,7 @@
 Specification: https://spec.openapis.org/oas/v3.0.3. Only what flask-restx writes of this application is translated.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 OPENAPI = "3.0.3"
@@ -48,7 +48,7 @@ def _path(item: Node, raw_bodies: Mapping[str, tuple[str, ...]]) -> Node:
 
 def _operation(operation: Node, raw_bodies: Mapping[str, tuple[str, ...]]) -> Node:
     parameters = operation.get("parameters", [])
-    content = dict(_form(parameters) or _body(parameters))
+    content = _form(parameters) | _body(parameters)
     content |= {media_type: {"schema": BINARY} for media_type in raw_bodies.get(operation["operationId"], ())}
     moved = {
         key: value for key, value in operation.items() if key not in ("consumes", "produces", "parameters", "responses")
@@ -77,10 +77,10 @@ def _form(parameters: list[Node]) -> Node:
     return {"multipart/form-data": {"schema": {"type": "object", "properties": properties, "required": required}}}
 
 
-def _body(parameters: list[Node]) -> Iterator[tuple[str, Node]]:
-    for parameter in parameters:
-        if parameter["in"] == "body":
-            yield JSON, {"schema": parameter["schema"]}
+def _body(parameters: list[Node]) -> Node:
+    """The content of a request that is JSON."""
+    bodies = [parameter["schema"] for parameter in parameters if parameter["in"] == "body"]
+    return {JSON: {"schema": bodies[0]}} if bodies else {}
 
 
 def _response(response: Node) -> Node:

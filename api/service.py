@@ -8,8 +8,10 @@ import numpy as np
 from flask import Flask, current_app
 from numpy.typing import NDArray
 
+from core.canary import can_read
 from core.checkpoint import Checkpoint
 from core.engine import Digits
+from core.errors import NotReady
 from core.gate import Gate
 from core.image import is_quick
 from core.model import ModelWrapper, Picture, Reading, softmax
@@ -37,6 +39,17 @@ class Service:
             return self.wrapper.read(pictures, top_k)
         with self.gate.turn():
             return self.wrapper.read(pictures, top_k)
+
+    def check_ready(self) -> None:
+        """Read a picture of a known digit when it is its turn.
+
+        Raises:
+            Overloaded: Its turn did not come in time.
+            NotReady: The picture was not read rightly.
+        """
+        with self.gate.turn():
+            if not can_read(self.wrapper):
+                raise NotReady("the server cannot read a digit at present")
 
     def probabilities(self, digits: Digits) -> NDArray[np.float64]:
         """Return the calibrated probabilities (N, 10) of canonical digits (N, 28, 28) when it is their turn.

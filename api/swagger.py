@@ -8,10 +8,11 @@ from flask_restx import Api
 from werkzeug.utils import cached_property
 
 from api.openapi import from_swagger
+from core.imaging.decode import FORMATS
 
 SPECIFICATION_PATH = "/swagger.json"
 VERSIONED = "/versions/{version}"
-RAW_BODIES = {"predict": tuple(f"image/{kind}" for kind in ("png", "jpeg", "webp", "bmp", "gif", "tiff"))}
+RAW_BODIES = {"predict": tuple(f"image/{name.lower()}" for name in FORMATS)}
 """What an operation takes as it is, which flask-restx has no word for."""
 
 

@@ -17,11 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.engine import Digits
 from core.errors import BodyTooLarge, InvalidTensor, TooManyImages
-from model.description import IMAGE_SIZE, LABELS
+from core.model import most_probable
+from model.description import IMAGE_SIZE, LABELS, WHITE
 
 INPUT = "digits"
 LABEL, PROBABILITIES = "label", "probabilities"
-WHITE = 255
 
 MOST_JSON_BYTES = 5 * 2**19
 """Of a request's JSON; parsed, hostile JSON takes twenty times its size in memory."""
@@ -216,10 +216,9 @@ def _output(output: RequestedOutput, probabilities: NDArray[np.float64]) -> tupl
         return "INT64", probabilities.argmax(axis=1)
     if not count:
         return "FP32", probabilities.astype(np.float32)
-    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :count]
     texts = [
-        [f"{row[place]:.6f}:{place}:{LABELS[place]}" for place in places]
-        for row, places in zip(probabilities.tolist(), best.tolist(), strict=True)
+        [f"{best.probability:.6f}:{best.label_id}:{LABELS[best.label_id]}" for best in most_probable(row, count)]
+        for row in probabilities.tolist()
     ]
     return "BYTES", np.array(texts, object)
 

@@ -104,7 +104,6 @@ class QuickWorker(ThreadWorker):
         conn = Connection(self.cfg, sock, client, server)
         conn.init()
         sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         conn.set_timeout()
         self.nr_conns += 1
         self.keepalived_conns.append(conn)

@@ -89,14 +89,11 @@ class ModelWrapper:
 
     def post_process(self, logits: Logits, top_k: int = 1) -> list[tuple[Prediction, ...]]:
         """Return the `top_k` predictions for each row of logits (N, 10), most probable first."""
-        return [_best(row, top_k) for row in softmax(logits, self.temperature).tolist()]
+        return [most_probable(row, top_k) for row in softmax(logits, self.temperature).tolist()]
 
 
-def _best(probabilities: list[float], top_k: int) -> tuple[Prediction, ...]:
-    """Return the most probable labels, greatest first, the first of equals; ten numbers cost NumPy more than Python."""
-    if top_k == 1:
-        greatest = max(probabilities)
-        return (Prediction(probabilities.index(greatest), greatest),)
+def most_probable(probabilities: Sequence[float], top_k: int) -> tuple[Prediction, ...]:
+    """Return the `top_k` most probable labels, the first of equals first; ten numbers cost NumPy more than Python."""
     ranked = sorted(range(len(probabilities)), key=probabilities.__getitem__, reverse=True)
     return tuple(Prediction(label_id, probabilities[label_id]) for label_id in ranked[:top_k])
 

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 IMAGE_SIZE = 28
 """Height and width of a canonical digit, in pixels."""
 
+WHITE = 255
+"""The lightest pixel of a canonical digit."""
+
 LABELS = tuple("0123456789")
 """Class names by label id."""
 

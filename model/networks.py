@@ -11,12 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.description import LABELS
+from model.description import LABELS, WHITE
 
 CLASSES = len(LABELS)
-
-WHITE = 255.0
-"""The lightest pixel."""
 
 
 class MyConvNet(nn.Module):

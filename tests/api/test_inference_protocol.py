@@ -83,7 +83,7 @@ def test_not_ready(client: FlaskClient, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["/v2/health/ready", "/v2/models/bands/ready"])
 def test_ready(client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.inference_protocol.can_read", lambda _wrapper: True)
+    monkeypatch.setattr("api.service.can_read", lambda _wrapper: True)
     assert (client.get(path).json or {})["ready"] is True
 
 

@@ -39,7 +39,7 @@ def test_live(client: FlaskClient) -> None:
 
 
 def test_ready_while_the_canary_is_read(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("api.health.can_read", lambda _wrapper: True)
+    monkeypatch.setattr("api.service.can_read", lambda _wrapper: True)
     answer = client.get("/health/ready")
     assert (answer.status_code, answer.json) == (200, {"status": "ok"})
 
