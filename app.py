@@ -22,6 +22,7 @@ from core.checkpoint import load_checkpoint
 from core.engine import load_engine
 from core.errors import StartError
 from core.gate import Gate
+from core.heap import keep_little
 from core.model import ModelWrapper
 
 logger = logging.getLogger("app")
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def create_worker_app() -> Flask:
     """Build the application in a gunicorn worker; a start that cannot succeed ends in one line, not a traceback."""
+    keep_little()
     try:
         return create_app()
     except StartError as exc:

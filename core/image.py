@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from core.errors import NoInk
+from core.heap import give_back
 from core.imaging import decode
 from core.imaging.arrays import Pixels
 from core.imaging.repeats import without_repeats
@@ -36,6 +37,9 @@ LEAST_PEAK = 128
 
 QUICK_PIXELS = 512 * 512
 """Of a picture that is sure to be read within a few milliseconds, whatever it shows."""
+
+LARGE_PIXELS = 2**20
+"""Of a picture that leaves so much free memory behind that it is given back at once."""
 
 _PNG_START = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR"
 
@@ -73,7 +77,17 @@ def read_digit(data: bytes, max_pixels: int) -> CanonicalDigit:
         ImageTooLarge: the picture has more than `max_pixels` pixels; found in its header.
         NoInk: the picture is blank.
     """
-    image = decode.load(decode.open_picture(data, max_pixels))
+    image = decode.open_picture(data, max_pixels)
+    if image.width * image.height < LARGE_PIXELS:
+        return _read(image)
+    try:
+        return _read(image)
+    finally:
+        give_back()
+
+
+def _read(opened: Image.Image) -> CanonicalDigit:
+    image = decode.load(opened)
     if image.size == (SIDE, SIDE) and image.mode == "L" and not image.info:
         raw = image.tobytes()
         pixels = np.frombuffer(raw, np.uint8).reshape(SIDE, SIDE)
