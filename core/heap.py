@@ -1,7 +1,7 @@
 """Memory that a picture took goes back to the system, so that a large one is not kept for good.
 
-glibc keeps what is freed, in several heaps, and learns from every large block to keep the next one (mallopt(3)): a worker
-that has read a few photos would hold several times what each of them takes. Other C libraries have no such calls.
+glibc keeps what is freed, in several heaps, and learns from every large block to keep the next one (mallopt(3)): a
+worker that has read a few photos would hold several times what each takes. Other C libraries have no such calls.
 """
 
 import ctypes

@@ -20,7 +20,7 @@ from core.errors import ImageTooLarge, InvalidImage
 from core.heap import give_back
 from core.imaging.arrays import Pixels
 from core.imaging.bands import DEEP_MODES, reduce_loaded, reduce_streamed, rows_at_once
-from core.imaging.limits import HELD_BYTES, check_size, is_streamed
+from core.imaging.limits import HELD_BYTES, check_size, file_of, is_streamed
 from core.imaging.parts import MOST_META_BYTES, needed_parts
 
 # libjpeg refuses what would take more memory, even if a header that contradicts itself hides that from us.
@@ -90,7 +90,9 @@ def load(image: Image.Image) -> Image.Image:
     """
     try:
         factor = reduction(image.size)
-        if (factor > 1 and is_streamed(image)) or (image.format == "WEBP" and image.width * image.height > WEBP_HELD_PIXELS):
+        if (factor > 1 and is_streamed(image)) or (
+            image.format == "WEBP" and image.width * image.height > WEBP_HELD_PIXELS
+        ):
             return _load_streamed(image, factor)
         if factor > 1 and image.format == "JPEG":
             image.draft(None, (max(1, image.width // factor), max(1, image.height // factor)))
@@ -102,14 +104,14 @@ def load(image: Image.Image) -> Image.Image:
 
 def _load_streamed(image: Image.Image, factor: int) -> Image.Image:
     orientation = read_orientation(image)
-    small = reduce_streamed(image.fp.getvalue(), image.format, image.size, factor)  # type: ignore[union-attr, arg-type]
+    small = reduce_streamed(file_of(image).getvalue(), image.format or "", image.size, factor)
     give_back()
     small.getexif()[EXIF_ORIENTATION] = orientation
     return small
 
 
 def reduction(size: tuple[int, int]) -> int:
-    """How many pixels become one on each axis, so that a picture of this width and height is small enough to work on."""
+    """How many pixels become one on each axis, so that a picture of this size is small enough to work on."""
     width, height = size
     return max(1, max(size) // WORKING_SIDE, ceil((width * height / WORKING_PIXELS) ** 0.5))
 
@@ -145,7 +147,9 @@ def decode(image: Image.Image) -> tuple[Pixels, list[str]]:
 def read_orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or where it cannot be read."""
     exif = image.info.get("exif", b"")
-    if len(exif) > MOST_META_BYTES or (image.format == "PNG" and not exif):  # of a PNG without, Pillow decodes the whole
+    if len(exif) > MOST_META_BYTES or (
+        image.format == "PNG" and not exif
+    ):  # of a PNG without, Pillow decodes the whole
         return 1
     try:
         orientation = image.getexif().get(EXIF_ORIENTATION, 1)

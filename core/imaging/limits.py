@@ -1,11 +1,14 @@
 """What a picture may cost to decode, told from its header: memory that its decoder holds, and slow ways of coding."""
 
+from io import BytesIO
 from math import ceil
+from typing import cast
 
 from PIL import Image
+from PIL.ImageFile import ImageFile
 
 from core.errors import ImageTooLarge, InvalidImage
-from core.imaging.parts import is_lossless_webp
+from core.imaging.parts import count_scans, is_lossless_webp
 
 MOST_SIDE = 65_535
 """Of a picture in pixels, as JPEG's, GIF's and most others' format has it: a row is then never large."""
@@ -28,7 +31,17 @@ RAW_BYTES = 300_000_000
 STREAMED = ("PNG", "TIFF", "WEBP")
 """Formats of which a large picture is read band by band (`core.imaging.bands`)."""
 
-_QUICK_TIFFS = ("raw", "tiff_ccitt", "group3", "group4", "tiff_lzw", "jpeg", "tiff_adobe_deflate", "packbits", "tiff_deflate")
+_QUICK_TIFFS = (
+    "raw",
+    "tiff_ccitt",
+    "group3",
+    "group4",
+    "tiff_lzw",
+    "jpeg",
+    "tiff_adobe_deflate",
+    "packbits",
+    "tiff_deflate",
+)
 _STREAMED_TIFF_MODES = ("1", "L", "P", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "F")
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 4, 4: 2, 6: 4}
 """By colour type (PNG, third edition, 11.2.1); a palette may become four channels."""
@@ -65,20 +78,22 @@ def is_streamed(image: Image.Image) -> bool:
     return image.mode in _STREAMED_TIFF_MODES and compression in _QUICK_TIFFS and plain and interleaved
 
 
+def file_of(image: Image.Image) -> BytesIO:
+    """The file that a picture was opened from."""
+    return cast(BytesIO, cast(ImageFile, image).fp)
+
+
 def _limit(image: Image.Image) -> tuple[str, int]:
     """The kind of a picture, for a message, and the most pixels allowed of it."""
-    data = image.fp.getbuffer()  # type: ignore[union-attr]  # a BytesIO of ours
-    held = max(0, HELD_BYTES - len(data))
-    data.release()
-    return _LIMITS[image.format or ""](image, held)
+    data = file_of(image).getvalue()
+    return _LIMITS[image.format or ""](image, data, max(0, HELD_BYTES - len(data)))
 
 
-def _jpeg(image: Image.Image, held: int) -> tuple[str, int]:
-    data = image.fp.getvalue()  # type: ignore[union-attr]
-    further_scans = data.count(b"\xff\xda", image.fp.tell())  # type: ignore[union-attr]
-    if further_scans >= MOST_SCANS:
+def _jpeg(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
+    scans = count_scans(data, file_of(image).tell())
+    if scans > MOST_SCANS:
         raise InvalidImage("not a readable JPEG picture: it has too many scans")
-    if not further_scans and "progressive" not in image.info:
+    if scans == 1 and "progressive" not in image.info:
         return "a JPEG", MOST_SIDE**2
     factors = [(max(1, across), max(1, down)) for _, across, down, _ in image.layer]  # type: ignore[attr-defined]
     samples = sum(across * down for across, down in factors)
@@ -86,21 +101,21 @@ def _jpeg(image: Image.Image, held: int) -> tuple[str, int]:
     return "a progressive JPEG with its colours in this detail", held * most // (2 * samples)
 
 
-def _png(image: Image.Image, held: int) -> tuple[str, int]:
-    depth, colour = image.fp.getvalue()[24:26]  # type: ignore[union-attr]
+def _png(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
+    depth, colour = data[24:26]
     size = _PNG_CHANNELS.get(colour, 4) * ceil(depth / 8)
     if image.info.get("interlace"):
         return "an interlaced PNG of this depth", held // size
     return "a PNG of this depth", RAW_BYTES // size
 
 
-def _webp(image: Image.Image, held: int) -> tuple[str, int]:
-    if is_lossless_webp(image.fp.getvalue()):  # type: ignore[union-attr]
+def _webp(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
+    if is_lossless_webp(data):
         return "a lossless WebP", held // 5
     return ("a WebP with transparency", held // 2) if image.mode == "RGBA" else ("a WebP", MOST_SIDE**2)
 
 
-def _tiff(image: Image.Image, held: int) -> tuple[str, int]:
+def _tiff(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
     tags = image.tag_v2  # type: ignore[attr-defined]
     width, length = tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0)
     if not isinstance(width, int) or not isinstance(length, int) or width * length > MOST_TILE_PIXELS:
@@ -110,13 +125,13 @@ def _tiff(image: Image.Image, held: int) -> tuple[str, int]:
     return ("a TIFF", MOST_SIDE**2) if is_streamed(image) else ("a TIFF of this mode", held // 8)
 
 
-def _bmp(image: Image.Image, held: int) -> tuple[str, int]:
+def _bmp(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
     if image.tile[0][0] == "bmp_rle":  # type: ignore[attr-defined]
         return "a run-length coded BMP", SLOW_PIXELS
     return "a BMP", held // (1 if image.mode in ("1", "L", "P") else 4)
 
 
-def _gif(_image: Image.Image, held: int) -> tuple[str, int]:
+def _gif(_image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
     return "a GIF", held
 
 

@@ -30,7 +30,13 @@ MOST_STRIPS = 2**16
 
 _UNREADABLE = "not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture: "
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
-_TIFFS = (b"II\x2a\x00", b"MM\x00\x2a", b"II\x2b\x00", b"II\x00\x2a", b"MM\x2a\x00")  # the last two are odd, but Pillow's
+_TIFFS = (
+    b"II\x2a\x00",
+    b"MM\x00\x2a",
+    b"II\x2b\x00",
+    b"II\x00\x2a",
+    b"MM\x2a\x00",
+)  # the last two are odd, but Pillow's
 
 _chunk = struct.Struct(">I4s").unpack_from
 _riff_chunk = struct.Struct("<4sI").unpack_from
@@ -38,6 +44,7 @@ _PNG_NEEDED = frozenset((b"IDAT", b"PLTE", b"tRNS"))
 _PNG_ONCE = frozenset((b"IHDR", b"eXIf"))
 
 _MARKER = re.compile(rb"\xff+([^\xff\x00])")
+_MARKER_AMONG_DATA = re.compile(rb"\xff+([^\xff\x00\xd0-\xd7])")
 _START_OF_SCAN = 0xDA
 _WITHOUT_LENGTH = frozenset((0x01, *range(0xD0, 0xDA)))
 _JPEG_NEEDED = frozenset((0xC0, 0xC1, 0xC2, 0xC4, 0xDB, 0xDD, 0xE0, 0xEE))
@@ -85,7 +92,7 @@ def _without(data: bytes, spare: list[tuple[int, int]]) -> bytes:
 
 
 def _spare_in_png(data: bytes) -> list[tuple[int, int]]:
-    """Where a PNG's chunks are that no decoder of one frame needs; a second header too, and all that follows the end."""
+    """Where a PNG has chunks that no decoder of one frame needs, a second header too, and all that follows the end."""
     spare = []
     seen = set()
     position, last = len(_PNG), len(data) - 8
@@ -122,7 +129,9 @@ def _spare_in_jpeg(data: bytes) -> list[tuple[int, int]]:
             spare.append((position, start))
         if marker == _START_OF_SCAN:
             break
-        prefix = next((head for head in _APP1_KEPT if data.startswith(head, start + 4)), None) if marker == _APP1 else None
+        prefix = (
+            next((head for head in _APP1_KEPT if data.startswith(head, start + 4)), None) if marker == _APP1 else None
+        )
         if marker in _JPEG_NEEDED or (prefix is not None and prefix not in seen):
             kept += end - start
         else:
@@ -156,10 +165,12 @@ def _count_blocks(data: bytes) -> None:
 
 
 def _with_needed_tags(data: bytes) -> bytes:
-    """Empties a TIFF's tags that no decoder needs, or that have more values than any sound one; ends it after one frame."""
+    """Empties a TIFF's tags that no decoder needs, or that have too many values; ends it after one frame."""
     order = "<" if data.startswith(b"II") else ">"
     big = data[2] == 0x2B
-    counter, entry, pointer = (struct.Struct(order + form) for form in (("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I")))
+    counter, entry, pointer = (
+        struct.Struct(order + form) for form in (("Q", "HHQ8s", "Q") if big else ("H", "HHI4s", "I"))
+    )
     try:
         (start,) = pointer.unpack_from(data, 8 if big else 4)
         (tags,) = counter.unpack_from(data, start)
@@ -175,6 +186,18 @@ def _with_needed_tags(data: bytes) -> bytes:
         for fields in entries
     )
     return b"".join([memoryview(data)[:first], directory, bytes(pointer.size), memoryview(data)[end + pointer.size :]])
+
+
+def count_scans(data: bytes, position: int) -> int:
+    """Counts the scans of a JPEG, from a position within the first of them; looks at no more than are allowed."""
+    scans = 1
+    for _ in range(MOST_PARTS):
+        found = _MARKER_AMONG_DATA.search(data, position)
+        if found is None or found[1] == b"\xd9":
+            break
+        scans += found[1] == b"\xda"
+        position = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return scans
 
 
 def is_lossless_webp(data: bytes) -> bool:

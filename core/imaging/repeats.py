@@ -49,7 +49,7 @@ def _block(pixels: Pixels) -> float:
 
 
 def _steps(pixels: Pixels) -> NDArray[np.intp]:
-    """Return the rows that differ from the row above, found in bands, as a comparison is as large as what it compares."""
+    """Return the rows that differ from the row above; found in bands, as a comparison is as large as its operands."""
     rows = max(1, BAND_BYTES * len(pixels) // pixels.size)
     bands = (pixels[top : top + rows + 1] for top in range(0, len(pixels) - 1, rows))
     return np.flatnonzero(np.concatenate([_changes(band) for band in bands])) + 1

@@ -75,7 +75,9 @@ def _inside_frame(pixels: Pixels) -> Pixels | None:
 def _distance(pixels: Pixels, colour: Pixels) -> Pixels:
     """The greatest difference of any channel of pixels (H, W, C) from a colour (C,); (H, W), one channel at a time."""
     planes = (cv2.extractChannel(pixels, channel) for channel in range(len(colour)))
-    return reduce(np.maximum, (cv2.absdiff(plane, np.full_like(plane, c)) for plane, c in zip(planes, colour, strict=True)))
+    return reduce(
+        np.maximum, (cv2.absdiff(plane, np.full_like(plane, c)) for plane, c in zip(planes, colour, strict=True))
+    )
 
 
 def surround(mask: Pixels) -> Surround | None:

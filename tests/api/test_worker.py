@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue, ThreadWorker
+from PIL import Image
 
 from api.worker import QUICK_BYTES, Connection, QuickWorker, count_waiting, is_partial, is_quick
-from tests.hand_set import band_png
+from tests.hand_set import band_png, encode
 
 PNG = band_png(b3=255)
 
@@ -59,6 +60,7 @@ def test_quick(received: bytes) -> None:
     [
         png() + png(),
         png(body=b"junk"),
+        png(body=encode(Image.new("L", (28, 28)))),
         png("Content-Length: 1"),
         png("Content-Type: multipart/form-data; boundary=B"),
         png("Expect: 100-continue"),
@@ -71,6 +73,7 @@ def test_quick(received: bytes) -> None:
     ids=[
         "two",
         "no PNG",
+        "not in MNIST's form",
         "two lengths",
         "two types",
         "expects",
