@@ -23,6 +23,7 @@ from core.engine import load_engine
 from core.errors import StartError
 from core.gate import Gate
 from core.heap import keep_little
+from core.imaging.bands import import_vips
 from core.model import ModelWrapper
 
 logger = logging.getLogger("app")
@@ -58,6 +59,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 def create_worker_app() -> Flask:
     """Build the application in a gunicorn worker; a start that cannot succeed ends in one line, not a traceback."""
     keep_little()
+    import_vips()  # now, as its own memory is no picture's
     try:
         return create_app()
     except StartError as exc:

@@ -1,7 +1,7 @@
 """Large pictures, averaged down band by band, so that only a part of them is held at a time.
 
 libvips decodes PNG, TIFF and WebP row by row (https://www.libvips.org/API/current/how-it-opens-files.html); of other
-formats Pillow has decoded the whole. It is imported with the first such picture, as most processes never see one.
+formats Pillow has decoded the whole. It is imported where it is needed, as training and other tools never do.
 """
 
 import os
@@ -51,7 +51,7 @@ def reduce_streamed(data: bytes, image_format: str, size: tuple[int, int], facto
     Raises:
         InvalidImage: libvips cannot decode it, or finds another size.
     """
-    pyvips = _import_vips()
+    pyvips = import_vips()
     try:
         if image_format == "WEBP":  # libwebp averages by itself
             source = pyvips.Image.webpload_buffer(data, scale=1 / factor, fail_on="truncated")
@@ -69,7 +69,7 @@ def reduce_streamed(data: bytes, image_format: str, size: tuple[int, int], facto
         raise InvalidImage("not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture: damaged or truncated") from exc
 
 
-def _import_vips() -> Any:
+def import_vips() -> Any:
     """libvips, on one thread, as processes share the cores among themselves, and keeping nothing."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
     import pyvips

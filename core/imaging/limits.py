@@ -10,8 +10,8 @@ from PIL.ImageFile import ImageFile
 from core.errors import ImageTooLarge, InvalidImage
 from core.imaging.parts import count_scans, is_lossless_webp
 
-MOST_SIDE = 65_535
-"""Of a picture in pixels, as JPEG's, GIF's and most others' format has it: a row is then never large."""
+MOST_SIDE = 32_767
+"""Of a picture in pixels, so that a band of a few rows is never large."""
 
 HELD_BYTES = 40 * 2**20
 """Of what a decoder holds of a picture at once, with the file itself; its answer and its other pictures come on top."""
@@ -112,7 +112,7 @@ def _png(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
 def _webp(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
     if is_lossless_webp(data):
         return "a lossless WebP", held // 5
-    return ("a WebP with transparency", held // 2) if image.mode == "RGBA" else ("a WebP", MOST_SIDE**2)
+    return ("a WebP with transparency", held // 4) if image.mode == "RGBA" else ("a WebP", MOST_SIDE**2)
 
 
 def _tiff(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
