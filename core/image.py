@@ -108,15 +108,16 @@ def read_digit(data: bytes, max_pixels: int, deadline: float = inf) -> Canonical
     pixels = image.width * image.height
     if deadline < inf and thread_time() + PICTURE_S + PIXEL_S * pixels > deadline:
         raise TooManyImages("reading it too may take more computing time than one request may have")
-    if pixels < LARGE_PIXELS:
-        return _read(image)
-    try:
-        return _read(image)
-    finally:
+    digit = _read(image)
+    if pixels >= LARGE_PIXELS:
         give_back()
+    if digit is None:
+        raise NoInk("the picture is blank: there is no ink to read")
+    return digit
 
 
-def _read(opened: Image.Image) -> CanonicalDigit:
+def _read(opened: Image.Image) -> CanonicalDigit | None:
+    """The digit in a picture, None where it is blank; an error's traceback would hold the pixels longer than they need."""
     image = decode.load(opened)
     return _in_form_already(image) or _convert(image)
 
@@ -155,7 +156,7 @@ def _is_centred(sums: NDArray[np.uint64]) -> bool:
 _PLACES = np.arange(SIDE, dtype=np.uint64)
 
 
-def _convert(image: Image.Image) -> CanonicalDigit:
+def _convert(image: Image.Image) -> CanonicalDigit | None:
     """Any picture but one that passes as it is; OpenCV is imported here, as the first step of a slow path."""
     pixels, adjustments = decode.decode(image)
     small = without_repeats(pixels)
@@ -168,7 +169,7 @@ def _convert(image: Image.Image) -> CanonicalDigit:
 
     found = canonical(small)
     if found is None:
-        raise NoInk("the picture is blank: there is no ink to read")
+        return None
     return CanonicalDigit(found[0], (*adjustments, *found[1]))
 
 

@@ -80,17 +80,18 @@ class ModelWrapper:
         """Turn pictures into canonical digits, one after the other; raises as `read` does."""
         deadline = thread_time() + READING_S if len(pictures) > 1 else inf
         digits: list[CanonicalDigit] = []
-        failures: list[tuple[str, RequestError]] = []
+        failures: list[tuple[str, type[RequestError]]] = []
         for position, picture in enumerate(pictures, start=1):
             try:
                 digits.append(read_digit(picture.data, self._max_image_pixels, deadline))
-            except TooManyImages as exc:
+            except TooManyImages:
                 raise TooManyImages(
                     f"the first {position - 1} of {len(pictures)} images took the computing time that one request may "
                     "have: send fewer, or smaller ones, in a request"
-                ) from exc
+                ) from None
             except RequestError as exc:
-                failures.append((f"image {position}{_quoted(picture.name)}", exc))
+                # not the error itself: its traceback holds the picture until the collector finds the circle
+                failures.append((f"image {position}{_quoted(picture.name)}: {exc}", type(exc)))
         if failures:
             raise _joined(failures)
         return digits
@@ -126,7 +127,6 @@ def _quoted(name: str) -> str:
     return f" ({name[:LONGEST_NAME]!r})" if name else ""
 
 
-def _joined(failures: list[tuple[str, RequestError]]) -> RequestError:
+def _joined(failures: list[tuple[str, type[RequestError]]]) -> RequestError:
     """One error of the first failure's class that names them all."""
-    first = failures[0][1]
-    return type(first)("; ".join(f"{image}: {error}" for image, error in failures))
+    return failures[0][1]("; ".join(message for message, _ in failures))

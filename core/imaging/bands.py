@@ -4,6 +4,7 @@ libvips decodes PNG, TIFF and WebP row by row (https://www.libvips.org/API/curre
 formats Pillow has decoded the whole. It is imported where it is needed, as training and other tools never do.
 """
 
+import logging
 import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -70,8 +71,9 @@ def reduce_streamed(data: bytes, image_format: str, size: tuple[int, int], facto
 
 
 def import_vips() -> Any:
-    """libvips, on one thread, as processes share the cores among themselves, and keeping nothing."""
+    """libvips, on one thread, as processes share the cores among themselves, keeping nothing and silent."""
     os.environ.setdefault("VIPS_CONCURRENCY", "1")
+    logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)  # a client's file must not write into the operator's log
     import pyvips
 
     pyvips.cache_set_max(0)

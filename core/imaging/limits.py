@@ -10,8 +10,8 @@ from PIL.ImageFile import ImageFile
 from core.errors import ImageTooLarge, InvalidImage
 from core.imaging.parts import count_scans, is_lossless_webp
 
-MOST_SIDE = 32_767
-"""Of a picture in pixels, so that a band of a few rows is never large."""
+MOST_SIDE, MOST_JPEG_SIDE = 12_000, 65_535
+"""Of a picture in pixels, so that a band of a few rows is never large; a JPEG is decoded at a fraction of its size."""
 
 HELD_BYTES = 40 * 2**20
 """Of what a decoder holds of a picture at once, with the file itself; its answer and its other pictures come on top."""
@@ -24,6 +24,9 @@ MOST_SCANS = 32
 
 MOST_TILE_PIXELS = 2**20
 """Of a TIFF's tile, which decoders hold whole; most have 256 x 256."""
+
+NO_LIMIT = MOST_JPEG_SIDE**2
+"""Pixels of kinds that `MAX_IMAGE_PIXELS` alone limits."""
 
 RAW_BYTES = 300_000_000
 """Of a PNG's pixels before they are compressed, 8,000 x 6,000 of 16-bit RGB: more would take seconds."""
@@ -61,8 +64,9 @@ def check_size(image: Image.Image, max_pixels: int) -> None:
     what = f"the picture is {width} x {height}"
     if pixels > max_pixels:
         raise ImageTooLarge(f"{what} = {pixels:,} pixels, more than the {max_pixels:,} allowed")
-    if max(width, height) > MOST_SIDE:
-        raise ImageTooLarge(f"{what} pixels, and no side may be longer than {MOST_SIDE:,}")
+    most_side = MOST_JPEG_SIDE if image.format == "JPEG" else MOST_SIDE
+    if max(width, height) > most_side:
+        raise ImageTooLarge(f"{what} pixels, and no side may be longer than {most_side:,}")
     kind, most = _limit(image)
     if pixels > most:
         raise ImageTooLarge(f"{what} = {pixels:,} pixels, more than the {most:,} allowed of {kind}")
@@ -94,7 +98,7 @@ def _jpeg(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
     if scans > MOST_SCANS:
         raise InvalidImage("not a readable JPEG picture: it has too many scans")
     if scans == 1 and "progressive" not in image.info:
-        return "a JPEG", MOST_SIDE**2
+        return "a JPEG", NO_LIMIT
     factors = [(max(1, across), max(1, down)) for _, across, down, _ in image.layer]  # type: ignore[attr-defined]
     samples = sum(across * down for across, down in factors)
     most = max(across for across, _ in factors) * max(down for _, down in factors)
@@ -112,7 +116,7 @@ def _png(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
 def _webp(image: Image.Image, data: bytes, held: int) -> tuple[str, int]:
     if is_lossless_webp(data):
         return "a lossless WebP", held // 5
-    return ("a WebP with transparency", held // 4) if image.mode == "RGBA" else ("a WebP", MOST_SIDE**2)
+    return ("a WebP with transparency", held // 4) if image.mode == "RGBA" else ("a WebP", NO_LIMIT)
 
 
 def _tiff(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
@@ -122,7 +126,7 @@ def _tiff(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:
         raise InvalidImage("not a readable TIFF picture: its tiles are too large")
     if image.info["compression"] not in _QUICK_TIFFS:
         return f"a TIFF with {image.info['compression']} compression", SLOW_PIXELS
-    return ("a TIFF", MOST_SIDE**2) if is_streamed(image) else ("a TIFF of this mode", held // 8)
+    return ("a TIFF", NO_LIMIT) if is_streamed(image) else ("a TIFF of this mode", held // 8)
 
 
 def _bmp(image: Image.Image, _data: bytes, held: int) -> tuple[str, int]:

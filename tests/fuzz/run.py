@@ -79,6 +79,7 @@ def _collect(child: "subprocess.Popen[str]", seed: int, span: tuple[int, int], r
             _note(report, number, json.loads(line))
         else:
             other += line
+    child.stdout.close()
     status = child.wait()
     end = span[0] + span[1]
     if status:

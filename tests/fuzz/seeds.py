@@ -23,7 +23,9 @@ def _drawing() -> Image.Image:
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:
     if mode == "I;16":
         return Image.fromarray(np.asarray(image).astype(np.uint16) * 257)
-    return (image.convert("RGB") if mode == "LAB" else image).convert(mode) if mode != "LAB" else Image.new("LAB", image.size)
+    if mode == "LAB":
+        return Image.merge("LAB", (image, image, image))
+    return image.convert(mode)
 
 
 def _exif() -> Image.Exif:
@@ -37,7 +39,9 @@ def seeds() -> dict[str, bytes]:
     image = _drawing()
     found = {f"png {mode}": save(_in_mode(image, mode), "PNG") for mode in _PNG_MODES}
     found["png of mnist's form"] = save(Image.fromarray(to_mnist_form(draw_digit(3, np.random.default_rng(7)))), "PNG")
-    found["png with exif and text"] = save(image, "PNG", exif=_exif())[:-12] + chunk(b"tEXt", b"a\0b") + chunk(b"IEND", b"")
+    found["png with exif and text"] = (
+        save(image, "PNG", exif=_exif())[:-12] + chunk(b"tEXt", b"a\0b") + chunk(b"IEND", b"")
+    )
     found["apng"] = save(image, "PNG", save_all=True, append_images=[image.rotate(9)])
     for mode in ("L", "RGB", "CMYK"):
         found[f"jpeg {mode}"] = save(image.convert(mode), "JPEG", exif=_exif())
