@@ -7,6 +7,7 @@ IMAGE ?= max-pytorch-mnist
 PORT ?= 5000
 URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
+SEED ?= 1
 
 # PyTorch's own index of builds for the CPU, a tenth of the size. Left out where there is a GPU; where it cannot be reached, pip
 # falls back on the package index at once.
@@ -15,7 +16,7 @@ PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --retries 0
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format data train export report bench checksums samples docker-build docker-run smoke clean
+.PHONY: help install run test fuzz check format data train export report bench checksums samples docker-build docker-run smoke clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +50,9 @@ check: $(VENV)/.test ## lint, types and import arrows
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest --quiet tests/test_imports.py
+
+fuzz: $(VENV)/.test ## read 100,000 damaged pictures and count what comes of them (SEED=...)
+	$(BIN)/python -m tests.fuzz --seed $(SEED)
 
 format: $(VENV)/.test ## mend what the linter can
 	$(BIN)/ruff check --fix .

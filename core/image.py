@@ -117,7 +117,7 @@ def read_digit(data: bytes, max_pixels: int, deadline: float = inf) -> Canonical
 
 
 def _read(opened: Image.Image) -> CanonicalDigit | None:
-    """The digit in a picture, None where it is blank; an error's traceback would hold the pixels longer than they need."""
+    """The digit in a picture; None where it is blank, as the traceback of an error would hold the pixels for longer."""
     image = decode.load(opened)
     return _in_form_already(image) or _convert(image)
 

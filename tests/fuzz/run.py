@@ -2,10 +2,12 @@
 
 import faulthandler
 import json
+import resource
 import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,8 +17,8 @@ from tests.fuzz.seeds import polyglots, seeds
 
 ROOT = Path(__file__).parents[2]
 BROKEN = Path(__file__).parent / "broken"
-HANG_S = 60
-"""Without a finished case, after which a process counts as hanging."""
+HANG_S = 20
+"""Of computing time for one case, after which the system ends its process."""
 
 
 @dataclass
@@ -41,6 +43,8 @@ def work(seed: int, start: int, count: int) -> None:
     files = corpus()
     judge = Judge((ROOT / "samples" / "9-photo-squared.jpg").read_bytes())
     for number in range(start, start + count):
+        soft = int(time.process_time()) + HANG_S
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
         sys.stdout.write(f"{number}\n")
         sys.stdout.flush()
         verdict = judge.judge(mutated(seed, number, files))
@@ -49,17 +53,32 @@ def work(seed: int, start: int, count: int) -> None:
 
 def fuzz(seed: int, count: int, processes: int, into: Path) -> Report:
     """Run the cases 0 to `count`; the bytes of those that break something are written to a folder."""
-    report, share = Report(), -(-count // processes)
-    spans = [(start, min(share, count - start)) for start in range(0, count, share)]
-    children = [(_start(seed, *span), span) for span in spans]
-    for child, span in children:
-        _collect(child, seed, span, report)
-    if report.broken:
-        files = corpus()
+    share = -(-count // processes)
+    starts = range(0, count, share)
+    with ThreadPoolExecutor(len(starts)) as pool:
+        reports = list(pool.map(lambda start: _run(seed, start, min(share, count - start)), starts))
+    report = Report(sum((part.outcomes for part in reports), Counter()))
+    for part in reports:
+        report.broken += part.broken
+        report.cpu_s, report.mib = max(report.cpu_s, part.cpu_s), max(report.mib, part.mib)
+    _keep(report, seed, into)
+    return report
+
+
+def _keep(report: Report, seed: int, into: Path) -> None:
+    """Write the bytes of what broke something."""
+    files = corpus() if report.broken else []
+    for line in report.broken:
         into.mkdir(parents=True, exist_ok=True)
-        for line in report.broken:
-            number = int(line.split(":")[0])
-            (into / f"{seed}-{number}").write_bytes(mutated(seed, number, files))
+        number = int(line.split(":")[0])
+        (into / f"{seed}-{number}").write_bytes(mutated(seed, number, files))
+
+
+def _run(seed: int, start: int, count: int) -> Report:
+    """Run some cases in a process; where one kills it, in another process from the next case on."""
+    report, number, end = Report(), start - 1, start + count
+    while number + 1 < end:
+        number = _collect(_start(seed, number + 1, end - number - 1), number, report)
     return report
 
 
@@ -68,26 +87,23 @@ def _start(seed: int, start: int, count: int) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-def _collect(child: "subprocess.Popen[str]", seed: int, span: tuple[int, int], report: Report) -> None:
-    """Read what a process writes; one that dies is started again behind the case that killed it."""
-    number, other = span[0] - 1, ""
-    assert child.stdout is not None
-    for line in child.stdout:
-        if line.strip().isdigit():
-            number = int(line)
-        elif line.startswith("["):
-            _note(report, number, json.loads(line))
-        else:
-            other += line
-    child.stdout.close()
-    status = child.wait()
-    end = span[0] + span[1]
-    if status:
+def _collect(child: "subprocess.Popen[str]", number: int, report: Report) -> int:
+    """Read what a process writes, until it ends; returns the number of its last case, at least the next."""
+    last, other = number, ""
+    with child:
+        assert child.stdout is not None
+        for line in child.stdout:
+            if line.strip().isdigit():
+                last = int(line)
+            elif line.startswith("["):
+                _note(report, last, json.loads(line))
+            else:
+                other += line
+    if child.returncode:
+        last = max(last, number + 1)
         report.outcomes["! crash"] += 1
-        report.broken.append(f"{number}: the process died with {status}: {other[-2000:]}")
-        if number + 1 < end and number >= span[0]:
-            rest = (number + 1, end - number - 1)
-            _collect(_start(seed, *rest), seed, rest, report)
+        report.broken.append(f"{last}: the process died with {child.returncode}: {other[-2000:]}")
+    return last
 
 
 def _note(report: Report, number: int, verdict: list[object]) -> None:
