@@ -108,8 +108,11 @@ def read_digit(data: bytes, max_pixels: int, deadline: float = inf) -> Canonical
     pixels = image.width * image.height
     if deadline < inf and thread_time() + PICTURE_S + PIXEL_S * pixels > deadline:
         raise TooManyImages("reading it too may take more computing time than one request may have")
+    large = pixels >= LARGE_PIXELS
+    if large:
+        give_back()  # what the request's arrival left behind
     digit = _read(image)
-    if pixels >= LARGE_PIXELS:
+    if large:
         give_back()
     if digit is None:
         raise NoInk("the picture is blank: there is no ink to read")
