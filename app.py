@@ -7,18 +7,19 @@ import logging
 import logging.config
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from flask import Flask
-from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.errors import AppImportError, HaltServer
 
 from api.application import create_application
 from api.logs import logging_config
+from api.server import Server
 from api.service import Service
 from config import API_DESC, API_TITLE, API_VERSION, Settings, load_settings
 from core.canary import can_read
-from core.checkpoint import load_checkpoint
+from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
 from core.errors import StartError
 from core.gate import Gate
@@ -29,17 +30,18 @@ logger = logging.getLogger("app")
 HERE = Path(__file__).resolve().parent
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Verify and load the model, and build the application that serves it.
+def create_app(settings: Settings | None = None, checkpoint: Checkpoint | None = None) -> Flask:
+    """Load the model, and build the application that serves it.
 
     Args:
         settings: Those of the environment unless given.
+        checkpoint: That of the settings, read and verified, unless given.
 
     Raises:
         StartError: A setting, an asset or the device cannot be used.
     """
     settings = settings or load_settings()
-    service = _load_service(settings)
+    service = _load_service(settings, checkpoint or read_checkpoint(settings))
     can_read(service.wrapper)  # so that the first request finds every step warm
     _log_start(settings, service)
     return create_application(
@@ -62,11 +64,19 @@ def create_worker_app() -> Flask:
         raise AppImportError(f"the server cannot start: {exc}") from exc
 
 
-def _load_service(settings: Settings) -> Service:
-    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name)
+def read_checkpoint(settings: Settings) -> Checkpoint:
+    """Read and verify what the settings name.
+
+    Raises:
+        StartError: It cannot be served.
+    """
+    return load_checkpoint(settings.assets_dir, settings.model_name)
+
+
+def _load_service(settings: Settings, checkpoint: Checkpoint) -> Service:
     engine = load_engine(checkpoint, settings.device, engine=settings.engine)
     wrapper = ModelWrapper(engine, checkpoint.description.temperature, settings.max_image_pixels)
-    return Service(checkpoint, wrapper, Gate(settings.max_wait_s), settings.max_images)
+    return Service(checkpoint, wrapper, Gate(settings.max_wait_s, settings.max_queue), settings.max_images)
 
 
 def _log_start(settings: Settings, service: Service) -> None:
@@ -91,17 +101,17 @@ def main() -> None:
         if settings.debug:
             serve_debug(settings)
         else:
-            serve_gunicorn()
+            serve_gunicorn(settings)
     except StartError as exc:
         sys.exit(f"the server cannot start: {exc}")
 
 
-def serve_gunicorn() -> None:
+def serve_gunicorn(settings: Settings) -> None:
     """Serve with gunicorn in this process, so that signals reach it; its settings are in `gunicorn.conf.py`."""
     os.chdir(HERE)
     sys.argv = ["gunicorn"]  # gunicorn reads options there, and ours come from the environment
     try:
-        WSGIApplication().run()
+        Server(partial(read_checkpoint, settings), partial(create_app, settings)).run()
     except HaltServer:
         sys.exit(1)  # a worker could not start, and has said why
 
