@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 RECEIVE_BYTES = 256 * 1024
 """Received at a time of a larger one."""
 
+AT_ONCE = 16
+"""Requests of one connection, sent without waiting for answers, that are served before others have their turn."""
+
 QUICK_WAIT_S = 0.5
 """For which a quick request may wait in the loop before it is refused."""
 
@@ -75,6 +78,7 @@ class LoopWorker(ThreadWorker):
         self._next_sweep = self._accept_again = self._round_took = 0.0
         self._round_began = time.monotonic()
         self._pausing = False
+        self._resting: list[Connection] = []
         self.poller.register(
             cast(int, self.method_queue.fileno()), selectors.EVENT_READ, self.method_queue.run_callbacks
         )
@@ -86,14 +90,19 @@ class LoopWorker(ThreadWorker):
         self._sweep()
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
-        """Wait for events, no longer than until connections are accepted again."""
+        """Wait for events, but not past the moment when there is something else to do."""
         before = time.monotonic()
-        events = self.poller.select(max(self._accept_again - before, 0) if self._pausing else timeout)
+        if self._resting:
+            timeout = 0
+        elif self._pausing:
+            timeout = max(self._accept_again - before, 0)
+        events = self.poller.select(timeout)
         now = time.monotonic()
         self._round_took = before - self._round_began if now - before < ACCEPT_PAUSE_S else 0.0
         self._round_began = now
         for key, _ in events:
             key.data(key.fileobj)
+        self._resume()
         self._pausing = self._pausing and time.monotonic() < self._accept_again
 
     def accept(self, listener: socket.socket) -> None:
@@ -148,7 +157,11 @@ class LoopWorker(ThreadWorker):
     def _proceed(self, conn: Connection) -> None:
         """Serve the requests that have arrived in full, one after the other, until the connection must wait."""
         try:
-            while (request := conn.inbox.take()) is not None:
+            for _ in range(AT_ONCE):
+                request = conn.inbox.take()
+                if request is None:
+                    self._await(conn)
+                    return
                 self._clients.hold(conn, 0)
                 if not self._serve(conn, request):
                     return
@@ -157,6 +170,18 @@ class LoopWorker(ThreadWorker):
             self.handle_error(None, outbox, conn.client, exc)  # type: ignore[arg-type]  # it stands in for the socket
             self._refuse(conn, outbox.data)
             return
+        self._await(conn)
+        self._resting.append(conn)
+
+    def _resume(self) -> None:
+        """Go on with the connections that had their share in the last round, now that the others had theirs."""
+        resting, self._resting = self._resting, []
+        for conn in resting:
+            if conn in self._clients and conn.phase in (Phase.IDLE, Phase.RECEIVING):
+                self._proceed(conn)
+
+    def _await(self, conn: Connection) -> None:
+        """Wait for the next request, or the rest of it."""
         if not conn.inbox:
             conn.rest()
             return
@@ -179,7 +204,7 @@ class LoopWorker(ThreadWorker):
             return self._refuse(conn, self._overloaded(request))
         conn.phase = Phase.ANSWERING
         self.poller.unregister(conn.sock)
-        self._clients.hold(conn, len(request.body))
+        self._clients.hold(conn, len(request.body) + len(conn.inbox))
         self._in_threads += 1
         future = self.tpool.submit(self._respond_in_time, conn, request, time.monotonic())
         future.add_done_callback(lambda done: self.method_queue.defer(self._on_answered, conn, done))

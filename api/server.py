@@ -86,14 +86,28 @@ class CarefulArbiter(Arbiter):
         except StartError as exc:
             logger.error("not reloaded, the old workers go on: %s", exc)
             return
-        new = [self.spawn_worker() for _ in range(self.num_workers)]
+        new = self._spawn_on_trial()
         if self._are_ready(new):
             logger.info("reloaded: %d new workers are ready", len(new))
+            for pid in new:
+                self._worker(pid).admitted.set()
             self._end(old)
         else:
             self.app.inputs = inputs
             logger.error("not reloaded, the old workers go on: the new ones cannot read a digit")
             self._end(new)
+            self._wait_until_ended(new)  # gunicorn ends the oldest where there are too many
+
+    def _worker(self, pid: int) -> QuickWorker:
+        return cast(QuickWorker, self.WORKERS[pid])
+
+    def _spawn_on_trial(self) -> list[int]:
+        """Start workers that take no connection before they are admitted."""
+        QuickWorker.on_trial = True
+        try:
+            return [self.spawn_worker() for _ in range(self.num_workers)]
+        finally:
+            QuickWorker.on_trial = False
 
     def _are_ready(self, pids: Sequence[int]) -> bool:
         """Wait until all of these workers are ready; False as soon as one cannot be."""
@@ -101,12 +115,17 @@ class CarefulArbiter(Arbiter):
         while time.monotonic() < end:
             time.sleep(LOOK_S)
             self.reap_workers()
-            workers = [cast(QuickWorker | None, self.WORKERS.get(pid)) for pid in pids]
-            if any(worker is None or worker.unfit.is_set() for worker in workers):
+            if any(pid not in self.WORKERS or self._worker(pid).unfit.is_set() for pid in pids):
                 return False
-            if all(worker is not None and worker.ready.is_set() for worker in workers):
+            if all(self._worker(pid).ready.is_set() for pid in pids):
                 return True
         return False
+
+    def _wait_until_ended(self, pids: Sequence[int]) -> None:
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while any(pid in self.WORKERS for pid in pids) and time.monotonic() < end:
+            time.sleep(LOOK_S)
+            self.reap_workers()
 
     def _end(self, pids: Sequence[int]) -> None:
         for pid in pids:

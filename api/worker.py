@@ -43,10 +43,13 @@ SERVING = Flag()
 class QuickWorker(LoopWorker):
     """A worker that tells the truth about whether it is ready, from its first moment to its last."""
 
+    on_trial = False
+    """Whether a worker that is made now takes no connection before it is admitted."""
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Prepare a worker, still in the master; the arguments are gunicorn's."""
         super().__init__(*args, **kwargs)
-        self.ready, self.unfit = Flag(), Flag()
+        self.ready, self.unfit, self.admitted = Flag(), Flag(), Flag()
 
     def load_wsgi(self) -> None:
         """Load the application; whoever asks a server meanwhile that never served is told that it starts."""
@@ -77,6 +80,9 @@ class QuickWorker(LoopWorker):
         self._prepare()
         (self.ready if self._service.can_read() else self.unfit).set()
         SERVING.set()
+        while self.on_trial and self.alive and not self.admitted.is_set():
+            self.notify()
+            time.sleep(LOOK_S)
         while self.alive and self.is_parent_alive():
             self.set_accept_enabled(True)
             self._turn()

@@ -129,7 +129,7 @@ def test_an_answer_that_the_client_does_not_take_at_once_is_sent_by_and_by(
 ) -> None:
     conn, theirs = welcome()
     theirs.sendall(sent)
-    while conn.phase is not Phase.SENDING:
+    while not conn.unsent:
         worker._turn(0.1)
     received = bytearray()
     while len(received) < len(ANSWER):
@@ -188,7 +188,12 @@ def test_who_sends_slowest_is_turned_away_when_too_much_is_held(
 
 def test_a_pause_in_accepting_ends(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float | None] = []
-    monkeypatch.setattr(worker.poller, "select", lambda timeout: waits.append(timeout) or [])  # type: ignore[func-returns-value]
+
+    def select(timeout: float | None) -> list[object]:
+        waits.append(timeout)
+        return []
+
+    monkeypatch.setattr(worker.poller, "select", select)
     worker._pausing, worker._accept_again = True, time.monotonic() + 60
     worker.set_accept_enabled(True)
     assert not worker._accepting

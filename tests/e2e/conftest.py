@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -81,13 +82,19 @@ def environment(**settings: object) -> dict[str, str]:
     return inherited | {"HOST": "127.0.0.1"} | {name.upper(): str(value) for name, value in settings.items()}
 
 
-def start(log: Path, **settings: object) -> Server:
+def start(
+    log: Path, *, also: dict[str, str] | None = None, open_files: int | None = None, **settings: object
+) -> Server:
+    """Start a server with settings of its own, perhaps with more in its environment, and with few open files."""
     port = free_port()
+    command = [sys.executable, "app.py"]
+    if open_files is not None:
+        command = ["prlimit", f"--nofile={open_files}", *command]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            command,
             cwd=ROOT,
-            env=environment(port=port, **settings),
+            env=environment(port=port, **settings) | (also or {}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -95,12 +102,13 @@ def start(log: Path, **settings: object) -> Server:
 
 
 @contextlib.contextmanager
-def serving(probe: str = "ready", **settings: object) -> Iterator[Server]:
-    """A server with settings of its own, ready (or at least live) at the start and stopped at the end."""
+def serving(probe: str | None = "ready", **settings: Any) -> Iterator[Server]:
+    """A server as `start` starts it, ready (or at least live, or just started) and stopped at the end."""
     with tempfile.TemporaryDirectory() as folder:
         server = start(Path(folder) / "log", **settings)
         try:
-            server.wait_for(probe)
+            if probe is not None:
+                server.wait_for(probe)
             yield server
         finally:
             with contextlib.suppress(subprocess.TimeoutExpired):
