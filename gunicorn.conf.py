@@ -35,6 +35,7 @@ threads = settings.threads
 worker_class = "api.worker.QuickWorker"  # by name: imported here, it would import NumPy too early
 logger_class = "api.logs.AccessLogger"
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
+forwarder_headers = ""  # no client tells by a header SCRIPT_NAME where we are: it would mislead others
 keepalive = 5
 graceful_timeout = 9  # so that SIGTERM ends within the 10 s that container engines allow
 timeout = 10  # a worker's loop never waits, and gives signs of life while it starts: silence means that it hangs

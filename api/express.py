@@ -14,6 +14,7 @@ from flask import request
 
 from api.auth import Keys
 from api.inbox import RawRequest
+from api.multipart import CONTENT_TYPE
 from api.predict import PREDICT_PATH, write_answer
 from api.service import Service
 from api.uploads import IMAGE_FIELDS
@@ -29,8 +30,7 @@ MOST_BYTES = 2**20
 FAILURE = "express.failure"
 """In the environment of a request that the lane took and could not answer: the exception."""
 
-_MULTIPART = re.compile(r"multipart/form-data; ?boundary=(\"?)([\w'()+,./:=?-]{1,70})\1", re.ASCII)
-_DISPOSITION = rb'content-disposition: ?form-data; ?name="?(?:%s)"?; ?filename="([^"\\\r\n]+)"' % b"|".join(
+_DISPOSITION = rb'content-disposition: ?form-data; ?name="?(?:%s)"?; ?filename="([^"%%\\\r\n]+)"' % b"|".join(
     field.encode() for field in IMAGE_FIELDS
 )
 _TYPE = rb"content-type: ?[^\r\n]*"
@@ -46,7 +46,7 @@ QUICK_BYTES = 16 * 1024
 """Of a body that is sure to be answered within milliseconds."""
 
 _QUICK_GET = b"GET /health/live "
-_TYPE_LINE = re.compile(rb"\r\ncontent-type:[ \t]*([^\r\n]*?)[ \t]*(?=\r\n)", re.IGNORECASE)
+_TYPE_LINE = re.compile(rb"\r\ncontent-type:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
 _UNUSUAL = re.compile(rb"\r\n(?:transfer-encoding|expect|upgrade):", re.IGNORECASE)
 
 
@@ -110,7 +110,7 @@ def find_quick_pictures(content_type: str, body: bytes) -> list[Picture]:
     if content_type == "image/png":
         pictures = [Picture(body)]
     else:
-        found = _MULTIPART.fullmatch(content_type)
+        found = CONTENT_TYPE.fullmatch(content_type)
         pictures = _files(b"--" + found[2].encode(), body) if found else []
     return pictures if all(is_quick_picture(picture.data) for picture in pictures) else []
 
@@ -125,7 +125,7 @@ def is_quick(request: RawRequest) -> bool:
     if not request.body:
         return request.head.startswith(_QUICK_GET)
     types = _TYPE_LINE.findall(request.head)
-    return len(types) == 1 and len(find_quick_pictures(types[0].decode("latin-1"), request.body)) == 1
+    return len(types) == 1 and len(find_quick_pictures(types[0].strip(b" \t").decode("latin-1"), request.body)) == 1
 
 
 def _files(delimiter: bytes, body: bytes) -> list[Picture]:

@@ -31,7 +31,8 @@ _HEAD_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
 _CODED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
 _EXPECTS = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;.*)?", re.DOTALL)
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t -~\x80-\xff]*)?")
+_TRAILER = re.compile(rb"[!-9;-~]+:[\t -~\x80-\xff]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +216,11 @@ class Chunks:
 
     def _pass_trailers(self, received: bytes | bytearray) -> bool:
         while (end := self._line_end(received)) >= 0:
-            empty, self.position = end == self.position, end + len(_LINE_END)
-            if empty:
+            start, self.position = self.position, end + len(_LINE_END)
+            if start == end:
                 return True
+            if not _TRAILER.fullmatch(received, start, end):
+                raise InvalidChunkSize(b"a malformed trailer")
             self._trailers += 1
             if self._trailers > MOST_TRAILERS:
                 raise InvalidChunkSize(b"too many trailers")

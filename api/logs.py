@@ -31,7 +31,7 @@ class AccessLogger(Logger):
         request_time: timedelta,
     ) -> None:
         """Log an answered request, unless it is a health probe."""
-        path = environ["PATH_INFO"]
+        path = environ.get("PATH_INFO", "-")  # a request that gunicorn refuses has none
         if path.startswith(QUIET_PREFIXES) or not self.access_log.isEnabledFor(logging.INFO):
             return
         fields = {

@@ -17,7 +17,7 @@ import time
 from concurrent.futures import Future
 from functools import partial
 from http import HTTPStatus
-from typing import cast
+from typing import Any, cast
 
 from flask import Flask
 from gunicorn.http import Request
@@ -29,6 +29,7 @@ from api.connection import REQUEST_S, Connection, Outbox, Phase
 from api.errors import raw_answer
 from api.express import QUICK_BYTES, is_quick
 from api.inbox import RawRequest
+from api.refusal import refusal
 from api.service import Service, service_of
 from core.errors import BodyTooLarge, Overloaded
 
@@ -66,6 +67,8 @@ LATE = raw_answer(
     "request_timeout",
     f"no whole request arrived within {REQUEST_S:g} s",
 )
+
+CUT = raw_answer(HTTPStatus.BAD_REQUEST, "bad_request", "the request ends before it is whole")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -147,7 +150,9 @@ class LoopWorker(ThreadWorker):
             return
         except OSError:
             data = b""
-        if not data:
+        if not data and conn.phase is Phase.RECEIVING:
+            self._refuse(conn, CUT)
+        elif not data:
             self._clients.close(conn)
         elif conn.phase is Phase.LINGERING:
             self._throw_away(conn, len(data))
@@ -235,6 +240,10 @@ class LoopWorker(ThreadWorker):
             outbox.data.clear()
             self.handle_error(parsed, outbox, conn.client, exc)  # type: ignore[arg-type]
         return outbox.data, keep and request.whole
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer a request that cannot be answered otherwise; the arguments are gunicorn's."""
+        super().handle_error(req, client, addr, refusal(exc))
 
     def _on_answered(self, conn: Connection, done: "Future[tuple[bytearray, bool]]") -> None:
         """Send what a thread has made."""

@@ -71,7 +71,8 @@ def _form(parameters: list[Node]) -> Node:
     if not fields:
         return {}
     properties = {
-        field["name"]: {"type": "array", "items": BINARY, "description": field["description"]} for field in fields
+        field["name"]: {"type": "array", "items": BINARY, "minItems": 1, "description": field["description"]}
+        for field in fields
     }
     required = [field["name"] for field in fields if field.get("required")]
     return {"multipart/form-data": {"schema": {"type": "object", "properties": properties, "required": required}}}

@@ -4,10 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import url_for
-from flask_restx import Api
+from flask_restx import Api, Model
 from werkzeug.utils import cached_property
 
-from api.openapi import from_swagger
+from api.auth import AUTHORIZATIONS, GUARDED_PREFIXES
+from api.inference_protocol import PROTOCOL_ERROR
+from api.namespaces import ERROR, V2
+from api.openapi import METHODS, from_swagger
 from core.imaging.decode import FORMATS
 
 SPECIFICATION_PATH = "/swagger.json"
@@ -27,13 +30,23 @@ class DescribedApi(Api):
     def __schema__(self) -> dict[str, Any]:
         """The description in OpenAPI 3.0; operations of a model's version have names of their own."""
         swagger: dict[str, Any] = super().__schema__
-        for path, operations in swagger["paths"].items():
-            for operation in operations.values():
-                if VERSIONED in path and isinstance(operation, dict):
+        for path, item in swagger["paths"].items():
+            for operation in (item[method] for method in METHODS if method in item):
+                if VERSIONED in path:
                     operation["operationId"] += "_of_version"
+                if self.authorizations and path.startswith(GUARDED_PREFIXES):
+                    _require_key(operation, PROTOCOL_ERROR if path.startswith(V2.path) else ERROR)
         return from_swagger(swagger, RAW_BODIES)
 
     @property
     def specs_url(self) -> str:
         """Path of the description, without a host: behind a proxy, the one that we see is not the user's."""
         return url_for(self.endpoint("specs"))
+
+
+def _require_key(operation: dict[str, Any], error: Model) -> None:
+    """Say that an operation needs a key, so that Swagger UI sends the one that it was given."""
+    operation["security"] = [{name: []} for name in AUTHORIZATIONS]
+    operation["responses"].setdefault(
+        "401", {"description": "`unauthorized`: a key is needed", "schema": {"$ref": f"#/definitions/{error.name}"}}
+    )

@@ -18,6 +18,7 @@ import requests
 from playwright.sync_api import Browser, sync_playwright
 
 from config import Settings
+from tests.e2e.hostile import Target
 from tests.e2e.visit import Visit, visiting
 
 ROOT = Path(__file__).parents[2]
@@ -165,3 +166,10 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with serving(engine=request.param) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def target() -> Iterator[Target]:
+    """A server with one worker, for hostile requests; one for all of them, so that each meets what others left."""
+    with serving(workers=1) as server:
+        yield Target(server)
