@@ -3,6 +3,7 @@
 With `DEBUG=true` Flask's own server reloads the code when a file changes; otherwise gunicorn serves, as in production.
 """
 
+import ipaddress
 import logging
 import logging.config
 import os
@@ -14,6 +15,7 @@ from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.errors import AppImportError, HaltServer
 
 from api.application import create_application
+from api.auth import collect_keys
 from api.logs import logging_config
 from api.service import Service
 from config import API_DESC, API_TITLE, API_VERSION, Settings, load_settings
@@ -39,6 +41,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         StartError: A setting, an asset or the device cannot be used.
     """
     settings = settings or load_settings()
+    api_keys = collect_keys(settings.api_keys, settings.api_keys_file)
     service = _load_service(settings)
     can_read(service.wrapper)  # so that the first request finds every step warm
     _log_start(settings, service)
@@ -48,7 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         description=API_DESC,
         version=API_VERSION,
         max_upload_bytes=settings.max_upload_bytes,
-        api_keys=settings.api_keys,
+        api_keys=api_keys,
         cors_origins=settings.cors_origins if settings.cors_enable else (),
         web_app=not settings.disable_web_app,
     )
@@ -107,9 +110,26 @@ def serve_gunicorn() -> None:
 
 
 def serve_debug(settings: Settings) -> None:
-    """Serve with Flask's reloader; its interactive debugger stays off, as it runs whatever code it is sent."""
+    """Serve with Flask's reloader; its interactive debugger stays off, as it runs whatever code it is sent.
+
+    Raises:
+        StartError: Others than this machine could reach it, and nobody said twice that they may.
+    """
+    if not (is_loopback(settings.host) or settings.debug_anywhere):
+        raise StartError(
+            f"DEBUG=true listens on loopback only, and HOST is {settings.host!r}: set HOST=127.0.0.1, "
+            "or DEBUG_ANYWHERE=true to show a server that is not made for it to others"
+        )
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     create_app(settings).run(settings.host, settings.port, debug=True, use_debugger=False, use_reloader=True)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether an address to listen on can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ import gunicorn.util
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
+from api.auth import collect_keys
 from api.errors import error_body
+from api.headers import HEADERS
 from api.logs import logging_config
 from config import load_settings
 from core.checkpoint import load_checkpoint
@@ -53,8 +55,9 @@ def post_worker_init(_worker: Worker) -> None:
 
 
 def on_starting(_server: Arbiter) -> None:
-    """Refuse to start on assets that cannot be served, once and before any worker."""
+    """Refuse to start on assets or keys that cannot be served, once and before any worker."""
     try:
+        collect_keys(settings.api_keys, settings.api_keys_file)
         load_checkpoint(settings.assets_dir, settings.model_name)
     except StartError as exc:
         sys.exit(f"the server cannot start: {exc}")
@@ -66,7 +69,9 @@ def _write_json_error(sock: socket.socket, status_int: int, reason: str, mesg: s
     body = json.dumps(error_body(http_status.name.lower(), mesg or http_status.phrase)).encode()
     head = (
         f"HTTP/1.1 {http_status.value} {http_status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        + "".join(f"{name}: {value}\r\n" for name, value in HEADERS)
+        + "\r\n"
     )
     gunicorn.util.write_nonblock(sock, head.encode("latin-1") + body)
 
