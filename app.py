@@ -121,7 +121,7 @@ def serve_debug(settings: Settings) -> None:
             "or DEBUG_ANYWHERE=true to show a server that is not made for it to others"
         )
     logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
-    create_app(settings).run(settings.host, settings.port, debug=True, use_debugger=False, use_reloader=True)
+    create_app(settings).run(settings.host, settings.port, debug=settings.debug, use_debugger=False, use_reloader=True)
 
 
 def is_loopback(host: str) -> bool:

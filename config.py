@@ -58,7 +58,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104  a container's port is mapped from outside
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104  # nosec B104 # a container's port is mapped from outside
+        description="address to listen on",
+    )
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(
         default_factory=granted_cpus,

@@ -107,7 +107,7 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert "/health/ready" in inspected
     assert '["python","app.py"] 1001:0' in inspected
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
-    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "requirements.txt"}
+    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "install.sh", "requirements.lock"}
     data = {"assets", "samples", "sha512sums.txt", "web"}
     assert {file for file in files if file != "__pycache__"} == code | data
 
