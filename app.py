@@ -8,19 +8,21 @@ import logging
 import logging.config
 import os
 import sys
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from flask import Flask
-from gunicorn.app.wsgiapp import WSGIApplication
 from gunicorn.errors import AppImportError, HaltServer
 
 from api.application import create_application
 from api.auth import collect_keys
 from api.logs import logging_config
+from api.server import Server
 from api.service import Service
 from config import API_DESC, API_TITLE, API_VERSION, Settings, load_settings
 from core.canary import can_read
-from core.checkpoint import load_checkpoint
+from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
 from core.errors import StartError
 from core.gate import Gate
@@ -31,18 +33,26 @@ logger = logging.getLogger("app")
 HERE = Path(__file__).resolve().parent
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """Verify and load the model, and build the application that serves it.
+class Inputs(NamedTuple):
+    """What may change while the server runs, read and verified once for all workers."""
+
+    checkpoint: Checkpoint
+    api_keys: tuple[str, ...]
+
+
+def create_app(settings: Settings | None = None, inputs: Inputs | None = None) -> Flask:
+    """Load the model, and build the application that serves it.
 
     Args:
         settings: Those of the environment unless given.
+        inputs: Those of the settings, read and verified, unless given.
 
     Raises:
         StartError: A setting, an asset or the device cannot be used.
     """
     settings = settings or load_settings()
-    api_keys = collect_keys(settings.api_keys, settings.api_keys_file)
-    service = _load_service(settings)
+    inputs = inputs or read_inputs(settings)
+    service = _load_service(settings, inputs.checkpoint)
     can_read(service.wrapper)  # so that the first request finds every step warm
     _log_start(settings, service)
     return create_application(
@@ -51,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         description=API_DESC,
         version=API_VERSION,
         max_upload_bytes=settings.max_upload_bytes,
-        api_keys=api_keys,
+        api_keys=inputs.api_keys,
         cors_origins=settings.cors_origins if settings.cors_enable else (),
         web_app=not settings.disable_web_app,
     )
@@ -65,11 +75,20 @@ def create_worker_app() -> Flask:
         raise AppImportError(f"the server cannot start: {exc}") from exc
 
 
-def _load_service(settings: Settings) -> Service:
-    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name)
+def read_inputs(settings: Settings) -> Inputs:
+    """Read and verify what the settings name.
+
+    Raises:
+        StartError: It cannot be served.
+    """
+    api_keys = collect_keys(settings.api_keys, settings.api_keys_file)
+    return Inputs(load_checkpoint(settings.assets_dir, settings.model_name), api_keys)
+
+
+def _load_service(settings: Settings, checkpoint: Checkpoint) -> Service:
     engine = load_engine(checkpoint, settings.device, engine=settings.engine)
     wrapper = ModelWrapper(engine, checkpoint.description.temperature, settings.max_image_pixels)
-    return Service(checkpoint, wrapper, Gate(settings.max_wait_s), settings.max_images)
+    return Service(checkpoint, wrapper, Gate(settings.max_wait_s, settings.max_queue), settings.max_images)
 
 
 def _log_start(settings: Settings, service: Service) -> None:
@@ -94,17 +113,17 @@ def main() -> None:
         if settings.debug:
             serve_debug(settings)
         else:
-            serve_gunicorn()
+            serve_gunicorn(settings)
     except StartError as exc:
         sys.exit(f"the server cannot start: {exc}")
 
 
-def serve_gunicorn() -> None:
+def serve_gunicorn(settings: Settings) -> None:
     """Serve with gunicorn in this process, so that signals reach it; its settings are in `gunicorn.conf.py`."""
     os.chdir(HERE)
     sys.argv = ["gunicorn"]  # gunicorn reads options there, and ours come from the environment
     try:
-        WSGIApplication().run()
+        Server(partial(read_inputs, settings), partial(create_app, settings)).run()
     except HaltServer:
         sys.exit(1)  # a worker could not start, and has said why
 

@@ -87,8 +87,11 @@ class Settings(BaseSettings):
         50_000_000, ge=1, description="largest image, width times height; checked before decoding"
     )
     max_images: int = Field(256, ge=1, description="most images in one request")
+    max_queue: int = Field(
+        128, ge=0, description="requests that may wait for a thread of one process; one more is answered 503"
+    )
     max_wait_s: float = Field(
-        5.0,
+        2.0,
         gt=0,
         le=600,
         allow_inf_nan=False,

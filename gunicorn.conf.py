@@ -4,7 +4,6 @@ Reference: https://docs.gunicorn.org/en/stable/settings.html
 """
 
 import gc
-import json
 import os
 import socket
 import sys
@@ -12,15 +11,11 @@ from http import HTTPStatus
 from pathlib import Path
 
 import gunicorn.util
-from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from api.auth import collect_keys
-from api.errors import error_body
-from api.headers import HEADERS
+from api.errors import raw_answer
 from api.logs import logging_config
 from config import load_settings
-from core.checkpoint import load_checkpoint
 from core.errors import StartError
 
 # Set before any worker imports NumPy or PyTorch: their threads times the workers would collapse throughput.
@@ -41,8 +36,10 @@ worker_class = "api.worker.QuickWorker"  # by name: imported here, it would impo
 logger_class = "api.logs.AccessLogger"
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
 keepalive = 5
-graceful_timeout = 30
-timeout = 60
+graceful_timeout = 9  # so that SIGTERM ends within the 10 s that container engines allow
+timeout = 10  # a worker's loop never waits, and gives signs of life while it starts: silence means that it hangs
+worker_connections = 4096
+sendfile = False  # answers are collected before they are sent
 worker_tmp_dir = str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None  # heartbeats never wait for a disk
 control_socket_disable = True  # nothing of ours uses it, and a read-only home has no room for it
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
@@ -54,26 +51,10 @@ def post_worker_init(_worker: Worker) -> None:
     gc.freeze()
 
 
-def on_starting(_server: Arbiter) -> None:
-    """Refuse to start on assets or keys that cannot be served, once and before any worker."""
-    try:
-        collect_keys(settings.api_keys, settings.api_keys_file)
-        load_checkpoint(settings.assets_dir, settings.model_name)
-    except StartError as exc:
-        sys.exit(f"the server cannot start: {exc}")
-
-
 def _write_json_error(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
     """Answer a request that is no HTTP, which never reaches the application, in the shape of every other error."""
-    http_status = HTTPStatus(status_int)
-    body = json.dumps(error_body(http_status.name.lower(), mesg or http_status.phrase)).encode()
-    head = (
-        f"HTTP/1.1 {http_status.value} {http_status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
-        + "".join(f"{name}: {value}\r\n" for name, value in HEADERS)
-        + "\r\n"
-    )
-    gunicorn.util.write_nonblock(sock, head.encode("latin-1") + body)
+    status = HTTPStatus(status_int)
+    sock.sendall(raw_answer(status, status.name.lower(), mesg or status.phrase))
 
 
 gunicorn.util.write_error = _write_json_error  # gunicorn offers no setting for it, and its own answer is HTML

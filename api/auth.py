@@ -34,6 +34,8 @@ class Keys:
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         self._digests = [_digest(key) for key in keys]
+        if short := sum(len(key) < SAFE_LENGTH for key in keys):
+            logger.warning("API keys of fewer than %d characters, which may be guessed: %d", SAFE_LENGTH, short)
 
     def admit(self, environ: "WSGIEnvironment") -> bool:
         """Tell whether a request bears one of the keys, as `Authorization: Bearer KEY` or `X-API-Key: KEY`.
@@ -63,8 +65,6 @@ def collect_keys(keys: tuple[str, ...], file: Path | None) -> tuple[str, ...]:
     for place, key in every.items():
         if not _KEY.fullmatch(key):
             raise StartError(f"{place} can match no request: expected visible ASCII characters and no blanks")
-        if len(key) < SAFE_LENGTH:
-            logger.warning("%s has fewer than %d characters and may be guessed", place, SAFE_LENGTH)
     return tuple(every.values())
 
 

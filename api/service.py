@@ -1,7 +1,8 @@
 """What the routes of one Flask application share."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import cast
 
 import numpy as np
@@ -21,12 +22,13 @@ EXTENSION = "digit-service"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One loaded model and the limits of what a request may ask of it."""
+    """One loaded model and the limits of what a request may ask of it; `stopping` is set when it is about to end."""
 
     checkpoint: Checkpoint
     wrapper: ModelWrapper
     gate: Gate
     max_images: int
+    stopping: Event = field(default_factory=Event)
 
     def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
         """Read pictures when it is their turn; a single one that is read in no time need not wait for it.
@@ -45,11 +47,17 @@ class Service:
 
         Raises:
             Overloaded: Its turn did not come in time.
-            NotReady: The picture was not read rightly.
+            NotReady: The picture was not read rightly, or the server is about to end.
         """
+        if self.stopping.is_set():
+            raise NotReady("the server is shutting down")
         with self.gate.turn():
-            if not can_read(self.wrapper):
+            if not self.can_read():
                 raise NotReady("the server cannot read a digit at present")
+
+    def can_read(self) -> bool:
+        """Tell whether a picture of a known digit is read rightly now."""
+        return can_read(self.wrapper)
 
     def probabilities(self, digits: Digits) -> NDArray[np.float64]:
         """Return the calibrated probabilities (N, 10) of canonical digits (N, 28, 28) when it is their turn.
@@ -66,6 +74,11 @@ def attach_service(app: Flask, service: Service) -> None:
     app.extensions[EXTENSION] = service
 
 
+def service_of(app: Flask) -> Service:
+    """Return the service of an application."""
+    return cast(Service, app.extensions[EXTENSION])
+
+
 def current_service() -> Service:
     """Return the service of the application that handles the current request."""
-    return cast(Service, current_app.extensions[EXTENSION])
+    return service_of(current_app)

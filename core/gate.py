@@ -10,18 +10,22 @@ SLOTS = 2
 """Requests read at once by one process: one computes while the other decodes. More would only share the one CPU that a
 process is meant to have, and multiply the memory of large pictures."""
 
+MAX_WAITING = 128
+
 
 class Gate:
     """Lets a few requests through at a time and makes the others wait, but not for long."""
 
-    def __init__(self, max_wait_s: float, slots: int = SLOTS) -> None:
+    def __init__(self, max_wait_s: float, max_waiting: int = MAX_WAITING, slots: int = SLOTS) -> None:
         """Open the gate.
 
         Args:
             max_wait_s: Seconds that a request may wait for its turn.
+            max_waiting: Requests that may wait; whoever sends them here holds to that.
             slots: Requests let through at a time.
         """
-        self._max_wait_s = max_wait_s
+        self.max_wait_s = max_wait_s
+        self.max_waiting = max_waiting
         self._slots = threading.BoundedSemaphore(slots)
 
     @contextmanager
@@ -31,8 +35,8 @@ class Gate:
         Raises:
             Overloaded: None became free in time.
         """
-        if not self._slots.acquire(timeout=self._max_wait_s):
-            raise Overloaded(f"too many requests: none of them ended within {self._max_wait_s:g} s; try again shortly")
+        if not self._slots.acquire(timeout=self.max_wait_s):
+            raise Overloaded(f"too many requests: none of them ended within {self.max_wait_s:g} s; try again shortly")
         try:
             yield
         finally:

@@ -70,6 +70,11 @@ def test_keys_are_rotated_without_a_restart_and_without_a_failed_request(serve: 
         for _ in range(10):
             assert_predictions(ask(server, NEW), 1)
             assert_error(ask(server, OLD), 401, "unauthorized")
+        file.write_text("# nobody\n")
+        server.process.send_signal(signal.SIGHUP)
+        (reason,) = server.wait_for_line("not reloaded", 1)
+        assert "holds no key" in reason
+        assert [ask(server, key).status_code for key in (KEPT, NEW, "")] == [200, 200, 401]
 
 
 @pytest.mark.parametrize("content", [None, "# nobody yet\n"])

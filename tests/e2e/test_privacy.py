@@ -82,7 +82,9 @@ def test_no_picture_is_ever_logged(serve: Serve) -> None:
             assert_predictions(answer, 1)
         for answer in send_in_every_way(server, secret):
             assert_error(answer, 400, "invalid_image")
-        assert exchange(server, secret + b"\r\n\r\n").startswith(b"HTTP/1.1 400 ")
+        head = b"POST /model/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+        for broken in (secret + b"\r\n\r\n", head + b"no length " + secret + b"\r\n"):
+            assert exchange(server, broken).startswith(b"HTTP/1.1 400 ")
         server.stop()
         log = server.log.encode()
     assert b"/model/predict" in log
