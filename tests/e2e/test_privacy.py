@@ -26,6 +26,8 @@ IMAGE_DESCRIPTION = 270
 MOST_WRITTEN = 10_000
 """Bytes that a server may write meanwhile: its threads and its processes wake each other with a few."""
 
+CHUNKED = b"POST /model/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 
 def seven_with(secret: bytes, size: int = 0) -> bytes:
     """A picture of a seven that bears a secret, made as large as wanted."""
@@ -82,8 +84,7 @@ def test_no_picture_is_ever_logged(serve: Serve) -> None:
             assert_predictions(answer, 1)
         for answer in send_in_every_way(server, secret):
             assert_error(answer, 400, "invalid_image")
-        head = b"POST /model/predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
-        for broken in (secret + b"\r\n\r\n", head + b"no length " + secret + b"\r\n"):
+        for broken in (secret + b"\r\n\r\n", CHUNKED + b"no length: " + secret + b"\r\n"):
             assert exchange(server, broken).startswith(b"HTTP/1.1 400 ")
         server.stop()
         log = server.log.encode()
