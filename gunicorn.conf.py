@@ -21,7 +21,7 @@ from core.errors import StartError
 # Set before any worker imports NumPy or PyTorch: their threads times the workers would collapse throughput.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes a private file there
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108 # gunicorn makes a private file there
 
 try:
     settings = load_settings()

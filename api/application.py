@@ -12,6 +12,7 @@ import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
 from api.express import Express, raise_failure
+from api.headers import protect
 from api.inference_protocol import JSON_BYTES_HEADER
 from api.namespaces import HEALTH, MODEL, V2
 from api.service import Service, attach_service
@@ -52,6 +53,7 @@ def create_application(
     app = _new_app(service.max_images, max_upload_bytes)
     attach_service(app, service)
     register_error_handlers(app)
+    protect(app)
     keys = Keys(api_keys)
     require_api_key(app, keys)
     app.before_request(raise_failure)

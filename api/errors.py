@@ -7,6 +7,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from api.headers import HEADERS
 from api.namespaces import V2
 from core.errors import RequestError, ServiceError, Unauthorized, Unavailable
 
@@ -45,6 +46,7 @@ def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "", *, r
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
         *([f"Retry-After: {RETRY_AFTER_S}"] if retry else []),
+        *(f"{name}: {value}" for name, value in HEADERS),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 

@@ -1,6 +1,7 @@
 """The log's form: one line an event, text or JSON; the access log on standard output, the rest on standard error."""
 
 import logging
+import re
 from collections.abc import MutableMapping
 from datetime import timedelta
 from typing import Any
@@ -18,6 +19,9 @@ ACCESS_FIELDS = ("client", "method", "path", "query", "status", "bytes", "millis
 TEXT_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 QUIET_PREFIXES = ("/health/", "/v2/health/")
 """Requests left out of the access log: probes come every few seconds and would hide the rest."""
+
+_INVALID = re.compile(r"(Invalid request from ip=\S+ [^:'\"]*).*", re.DOTALL)
+"""What gunicorn logs of a request that is no HTTP: who sent it, what is wrong, and the bytes themselves."""
 
 
 class AccessLogger(Logger):
@@ -49,6 +53,15 @@ class AccessLogger(Logger):
         self.access_log.handle(record)
 
 
+class Discretion(logging.Filter):
+    """Leaves out what gunicorn quotes of a request that is no HTTP: a line of it may hold a key, a chunk a picture."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Cut the quotation off, and let the rest pass."""
+        record.msg = _INVALID.sub(r"\1", str(record.msg))
+        return True
+
+
 def logging_config(level: str, log_format: str) -> dict[str, Any]:
     """Return the `logging.config.dictConfig` of the server.
 
@@ -59,6 +72,7 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"discretion": {"()": Discretion}},
         "formatters": {"text": {"format": TEXT_FORMAT}, "json": _json_formatter()},
         "handlers": {
             "stderr": {"class": "logging.StreamHandler", "formatter": log_format, "stream": "ext://sys.stderr"},
@@ -70,7 +84,14 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
         },
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {
-            "gunicorn.error": {"level": level.upper(), "handlers": ["stderr"], "propagate": False},
+            # below this, Pillow logs what it finds in a picture: chunks, and the texts of its tags
+            "PIL": {"level": "INFO" if level == "debug" else level.upper()},
+            "gunicorn.error": {
+                "level": level.upper(),
+                "handlers": ["stderr"],
+                "filters": ["discretion"],
+                "propagate": False,
+            },
             "gunicorn.access": {"level": level.upper(), "handlers": ["access"], "propagate": False},
         },
     }

@@ -54,8 +54,8 @@ ACCEPT_PAUSE_S = 0.001
 """For which a worker leaves new connections to the others when it has taken its share, unless it answers before."""
 
 SWITCH_S = 0.0005
-"""After which a thread that computes lets the loop have the interpreter. A tenth of Python's own time, since the loop asks
-for it several times a request; beside photos it answers half as many again."""
+"""After which a thread that computes lets the loop have the interpreter. A tenth of Python's own time: the loop asks
+for it several times a request, and answers half as many again beside photos."""
 
 TCP_INFO_UNACKED = 24
 """Where Linux's `struct tcp_info` has, of a listening socket, the number of connections that wait to be accepted."""

@@ -20,12 +20,14 @@ CHANGED = {
     "max_images": ("2", 2),
     "max_wait_s": ("0.5", 0.5),
     "api_keys": ("a, b,,", ("a", "b")),
+    "api_keys_file": ("/run/secrets/keys", Path("/run/secrets/keys")),
     "cors_enable": ("true", True),
     "cors_origins": ("https://a.example,https://b.example", ("https://a.example", "https://b.example")),
     "disable_web_app": ("true", True),
     "log_level": ("Warning", "warning"),
     "log_format": ("json", "json"),
     "debug": ("1", True),
+    "debug_anywhere": ("yes", True),
 }
 """For every setting, a text that its environment variable may hold, and the value that it stands for."""
 
@@ -44,6 +46,8 @@ BAD = [
     ("MAX_IMAGES", "0", "1"),
     ("MAX_WAIT_S", "nan", "finite"),
     ("MAX_WAIT_S", "0", "greater than 0"),
+    ("API_KEYS", " , ", "hold something"),
+    ("CORS_ORIGINS", ",", "hold something"),
     ("CORS_ENABLE", "maybe", "boolean"),
     ("LOG_LEVEL", "loud", "'debug'"),
     ("LOG_FORMAT", "xml", "'json'"),

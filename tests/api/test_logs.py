@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.logs import AccessLogger, logging_config
+from api.logs import AccessLogger, Discretion, logging_config
 
 
 def log_access(path: str = "/model/predict") -> None:
@@ -77,3 +77,19 @@ def test_probes_and_what_is_below_the_level_are_left_out(
     configured(level, "text")
     log_access(path)
     assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("logged", "kept"),
+    [
+        ("Invalid request from ip=::1: Invalid HTTP Header: 'X-API-Key hush'", "ip=::1: Invalid HTTP Header"),
+        ('Invalid request from ip=1.2.3.4: Invalid HTTP method: "hush\'s"', "ip=1.2.3.4: Invalid HTTP method"),
+        ("Invalid request from ip=1.2.3.4: Invalid chunk size: b'hush\\n'", "ip=1.2.3.4: Invalid chunk size"),
+        ("Invalid request from ip=1.2.3.4: Request Line is too large (9000 > 4094)", "too large (9000 > 4094)"),
+        ("Booting worker with pid: 1", "Booting worker with pid: 1"),
+    ],
+)
+def test_nothing_is_quoted_of_what_is_no_http(logged: str, kept: str) -> None:
+    record = logging.LogRecord("gunicorn.error", logging.WARNING, "", 0, logged, (), None)
+    assert Discretion().filter(record)
+    assert record.getMessage().endswith(kept)

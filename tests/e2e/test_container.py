@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import http.server
+import json
 import os
 import shutil
 import subprocess
@@ -16,10 +17,12 @@ from pathlib import Path
 
 import pytest
 import requests
+from packaging.utils import canonicalize_name
 
 from core.integrity import CHECKSUMS_NAME, write_checksums
 from tests.contract import assert_predictions
 from tests.e2e.conftest import ROOT, free_port
+from tests.test_locks import IMAGE, locked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.container, pytest.mark.timeout(1500)]
 
@@ -107,9 +110,20 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert "/health/ready" in inspected
     assert '["python","app.py"] 1001:0' in inspected
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
-    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "requirements.txt"}
+    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "install.sh", "requirements.lock"}
     data = {"assets", "samples", "sha512sums.txt", "web"}
     assert {file for file in files if file != "__pycache__"} == code | data
+
+
+def test_image_holds_what_is_locked_and_nothing_that_builds(image: str) -> None:
+    listed = json.loads(docker("run", "--rm", image, "python", "-m", "pip", "list", "--format", "json").stdout)
+    versions = {canonicalize_name(package["name"]): package["version"] for package in listed}
+    pins = [pin for pins in locked("requirements").values() for pin in pins]
+    for pin in pins:
+        if pin.marker is None or pin.marker.evaluate(IMAGE):
+            assert pin.specifier.contains(versions[canonicalize_name(pin.name)]), pin
+    compilers = docker("run", "--rm", image, "sh", "-c", "command -v cc gcc g++ clang make ld")
+    assert compilers.stdout == ""
 
 
 def compose() -> list[str]:
