@@ -75,9 +75,16 @@ def loopback_address(url: str) -> Address:
     """
     parts = urlsplit(url)
     host = "127.0.0.1" if parts.hostname == "localhost" else parts.hostname or ""
-    if parts.scheme != "http" or not ipaddress.ip_address(host).is_loopback:
+    if parts.scheme != "http" or not _is_loopback(host):
         raise ValueError(f"{url!r} is no plain HTTP server on this machine, and slow clients are sent to no other")
     return host, parts.port or 80
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.IPv4Address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def compare(address: Address, kind: str, count: int, seconds: float, rounds: int) -> dict[str, float]:

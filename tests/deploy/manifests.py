@@ -61,6 +61,24 @@ def pod_of(manifest: Manifest) -> Manifest:
     return pod
 
 
+def docker_options(pod: Manifest, user: int) -> list[str]:
+    """What `docker run` needs to hold a container as narrowly as a cluster holds this pod's.
+
+    Docker's own seccomp profile is what `RuntimeDefault` means there, so that it needs no option.
+    """
+    (container,) = pod["containers"]
+    security, limits = container["securityContext"], container["resources"]["limits"]
+    memory = limits["memory"].replace("i", "").lower()
+    options = ["--user", f"{user}:0", "--memory", memory, "--memory-swap", memory, "--cpus", limits["cpu"]]
+    options += ["--read-only"] * security["readOnlyRootFilesystem"]
+    options += ["--security-opt", "no-new-privileges"] * (not security["allowPrivilegeEscalation"])
+    options += [word for name in security["capabilities"]["drop"] for word in ("--cap-drop", name)]
+    options += [word for each in container["env"] for word in ("--env", f"{each['name']}={each['value']}")]
+    sizes = {volume["name"]: volume["emptyDir"]["sizeLimit"].replace("i", "") for volume in pod["volumes"]}
+    mounts = {mount["mountPath"]: sizes[mount["name"]].lower() for mount in container["volumeMounts"]}
+    return [*options, *(word for path, size in mounts.items() for word in ("--tmpfs", f"{path}:mode=1777,size={size}"))]
+
+
 def validate(manifest: Manifest, version: str = VERSIONS[-1]) -> None:
     """Hold an object to the schema of its kind; a field that the schema does not know is an error.
 

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 
 from benchmarks.slow_clients import PICTURES, compare
 from benchmarks.slow_kinds import KINDS
+from config import Settings
 from tests.contract import assert_error
-from tests.deploy.nginx import FOLDER, TLS_FOLDER, Proxy, accepting, needs_nginx, proxying, recording
+from tests.deploy.nginx import FOLDER, TEMPLATE, TLS_FOLDER, Proxy, accepting, needs_nginx, proxying, recording
 from tests.e2e.conftest import ROOT, serving
 
 pytestmark = [pytest.mark.e2e, needs_nginx()]
@@ -74,6 +76,9 @@ def test_own_errors_have_the_form_of_all_others(proxy: Proxy) -> None:
     assert_error(requests.get(proxy.url, headers={"A": "a" * 50_000}, timeout=10), 400, "bad_request")
     assert_error(requests.request("TRACE", proxy.url, timeout=10), 405, "method_not_allowed")
     assert_error(requests.get(f"{proxy.url}/error", timeout=10), 404, "not_found")
+    assert b'"code": "http_version_not_supported"' in send(proxy, b"GET / HTTP/2.0\r\nHost: x\r\n\r\n")
+    unknown = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip\r\n\r\n"
+    assert b'"code": "not_implemented"' in send(proxy, unknown)
 
 
 def post_too_much(url: str) -> requests.Response:
@@ -213,6 +218,22 @@ def test_https(tmp_path: Path) -> None:
     assert (safe.status_code, safe.headers["Strict-Transport-Security"]) == (200, "max-age=31536000")
     assert "Strict-Transport-Security" not in plain.headers
     assert [headers["X-Forwarded-Proto"] for headers in seen] == ["https", "http"]
+
+
+def test_compose_gives_what_the_template_asks_for() -> None:
+    proxy = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]["proxy"]
+    asked = set(re.findall(r"\$\{(\w+)\}", TEMPLATE))
+    assert asked == set(proxy["environment"]) - {"NGINX_ENVSUBST_OUTPUT_DIR"}
+    default = Settings.model_fields["max_upload_bytes"].default
+    assert proxy["environment"]["MAX_UPLOAD_BYTES"] == f"${{MAX_UPLOAD_BYTES:-{default}}}"
+    assert proxy["volumes"] == ["./nginx/nginx.conf.template:/etc/nginx/templates/nginx.conf.template:ro"]
+
+
+def test_every_own_error_is_documented() -> None:
+    (codes,) = re.findall(r"map \$status \$code \{(.*?)\}", TEMPLATE, re.DOTALL)
+    document = (ROOT / "docs" / "deployment.md").read_text()
+    for status, code in re.findall(r"(\d+) +(\w+);", codes):
+        assert f"| {status} | `{code}` |" in document
 
 
 @pytest.mark.parametrize("kind", KINDS)
