@@ -6,6 +6,7 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from api import journal
 from api.namespaces import V2
 from core.errors import RequestError, ServiceError, Unauthorized, Unavailable
 
@@ -28,6 +29,7 @@ def error_body(code: str, message: str) -> dict[str, str]:
 
 
 def _answer(status: int, code: str, message: str) -> Response:
+    journal.current().code = code
     in_protocol = request.path.startswith(f"{V2.path}/") or request.path == V2.path
     response = jsonify({"error": message} if in_protocol else error_body(code, message))
     response.status_code = status

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from api import journal
 from api.auth import Keys
 from api.predict import PREDICT_PATH, write_answer
 from api.service import Service
@@ -55,6 +56,7 @@ class Express:
         answer = self._answer(environ) if self._may_answer(environ) else None
         if answer is None:
             return self._app(environ, start_response)
+        journal.current().route = PREDICT_PATH
         start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
         return [answer]
 

@@ -1,52 +1,112 @@
-"""The log's form: one line an event, text or JSON; the access log on standard output, the rest on standard error."""
+"""The log's form: one line an event, text or JSON; the access log on standard output, the rest on standard error.
+
+What a client sent may stand in a line, but not break it: control characters are escaped in text, and by JSON itself.
+"""
 
 import logging
+import select
 from collections.abc import MutableMapping
 from datetime import timedelta
-from typing import Any
+from time import perf_counter
+from typing import Any, TextIO
 
 from gunicorn.glogging import Logger
 from gunicorn.http import Request
 from gunicorn.http.wsgi import Response
 
-ACCESS_FORMAT = '%(client)s "%(request)s" %(status)s %(bytes)s bytes in %(milliseconds)s ms'
-"""One answered request: client, request line, status, bytes of the body, milliseconds."""
+from api import journal
 
-ACCESS_FIELDS = ("client", "method", "path", "query", "status", "bytes", "milliseconds")
-"""Fields of an access line in JSON."""
+ACCESS_FORMAT = (
+    '%(client)s "%(method)s %(path)s %(protocol)s" %(status)s, images %(images)s, bytes %(bytes_in)s in %(bytes)s out,'
+    " %(ms)s ms: queue %(queue_ms)s, decode %(decode_ms)s, infer %(infer_ms)s, respond %(respond_ms)s"
+)
+"""One answered request; its fields are those of the line in JSON."""
+
+NO_PHASES = dict.fromkeys(("queue_ms", "decode_ms", "infer_ms", "respond_ms"), 0.0)
+LONGEST_PATH = 200
+"""Characters of a path that a line repeats."""
 
 TEXT_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
-QUIET_PREFIXES = ("/health/", "/v2/health/")
-"""Requests left out of the access log: probes come every few seconds and would hide the rest."""
 
 
 class AccessLogger(Logger):
-    """gunicorn's logger with an access line of few fields: gunicorn's own prepares every header of both sides."""
+    """gunicorn's logger with an access line of our own: gunicorn's prepares every header of both sides."""
 
     def access(
         self,
         resp: Response,
         req: Request,  # noqa: ARG002  the signature is gunicorn's
         environ: MutableMapping[str, Any],
-        request_time: timedelta,
+        request_time: timedelta,  # noqa: ARG002  it begins when a thread is free, ours when the request had arrived
     ) -> None:
-        """Log an answered request, unless it is a health probe."""
-        path = environ["PATH_INFO"]
-        if path.startswith(QUIET_PREFIXES) or not self.access_log.isEnabledFor(logging.INFO):
+        """Log an answered request unless it is a probe; neither its headers nor its query, where keys may stand."""
+        entry = journal.current()
+        if entry.quiet or not self.access_log.isEnabledFor(logging.INFO):
             return
-        fields = {
+        phases = {f"{phase}_ms": round(seconds * 1000, 2) for phase, seconds in entry.watch.seconds().items()}
+        fields: dict[str, object] = {
+            **NO_PHASES,
+            **phases,
             "client": environ.get("REMOTE_ADDR", "-"),
             "method": environ["REQUEST_METHOD"],
-            "path": path,
-            "query": environ["QUERY_STRING"],
+            "path": _readable(environ.get("PATH_INFO", "-")),
+            "route": entry.route,
+            "protocol": environ["SERVER_PROTOCOL"],
             "status": str(resp.status).partition(" ")[0],
+            "images": entry.images,
+            "bytes_in": entry.bytes_in,
             "bytes": resp.sent,
-            "milliseconds": round(request_time.total_seconds() * 1000, 1),
-            "request": f"{environ['REQUEST_METHOD']} {environ['RAW_URI']} {environ['SERVER_PROTOCOL']}",
+            "ms": round((perf_counter() - entry.watch.started) * 1000, 2),
         }
         record = logging.LogRecord(self.access_log.name, logging.INFO, "", 0, ACCESS_FORMAT, (fields,), None)
-        record.__dict__.update({name: fields[name] for name in ACCESS_FIELDS})
+        record.__dict__.update(fields)
         self.access_log.handle(record)
+
+
+class SteadyHandler(logging.StreamHandler[TextIO]):
+    """Writes a line with the id of the request in hand, if it can be written at once; never waits and never raises.
+
+    Who reads the log may stop, close its pipe or fill its disk: that shall cost lines, not requests.
+    """
+
+    lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, or count it as lost."""
+        if request_id := journal.current_id():
+            record.request_id = request_id
+        if not self._has_room():
+            self.lost += 1
+            return
+        if self.lost:
+            lost, self.lost = self.lost, 0
+            text = "%d lines of the log were lost while nobody took them"
+            super().emit(logging.LogRecord(__name__, logging.WARNING, "", 0, text, (lost,), None))
+        super().emit(record)
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  the name is logging's
+        """Count a line that could not be written as lost; there is no place left to complain."""
+        self.lost += 1
+
+    def _has_room(self) -> bool:
+        """Whether a line is sure to be taken at once: a pipe is ready for writing while it has room for 4,096 bytes."""
+        try:
+            poll = select.poll()
+            poll.register(self.stream, select.POLLOUT)
+            return bool(poll.poll(0))
+        except (OSError, ValueError, TypeError):
+            return True  # it is no file of the system's, so it is never full
+
+
+class TextFormatter(logging.Formatter):
+    """One line of text an event, whatever its message holds; ends with the request's id where there is one."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  the name is logging's
+        """Return the line, without a traceback."""
+        line = super().formatMessage(record)
+        if request_id := getattr(record, "request_id", None):
+            line += f" request_id={request_id}"
+        return line if line.isprintable() else _escaped(line)
 
 
 def logging_config(level: str, log_format: str) -> dict[str, Any]:
@@ -59,14 +119,10 @@ def logging_config(level: str, log_format: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"text": {"format": TEXT_FORMAT}, "json": _json_formatter()},
+        "formatters": {"text": {"()": TextFormatter, "fmt": TEXT_FORMAT}, "json": _json_formatter()},
         "handlers": {
-            "stderr": {"class": "logging.StreamHandler", "formatter": log_format, "stream": "ext://sys.stderr"},
-            "access": {
-                "class": "logging.StreamHandler",
-                "formatter": log_format,
-                "stream": "ext://sys.stdout",
-            },
+            "stderr": {"class": "api.logs.SteadyHandler", "formatter": log_format, "stream": "ext://sys.stderr"},
+            "access": {"class": "api.logs.SteadyHandler", "formatter": log_format, "stream": "ext://sys.stdout"},
         },
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {
@@ -82,3 +138,13 @@ def _json_formatter() -> dict[str, Any]:
         "fmt": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s",
         "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
     }
+
+
+def _readable(path: str) -> str:
+    """A path as people write it: WSGI has its UTF-8 as Latin-1."""
+    path = path[:LONGEST_PATH]
+    return path if path.isascii() else path.encode("latin-1", "replace").decode("utf-8", "replace")
+
+
+def _escaped(line: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)

@@ -13,7 +13,7 @@ import socket
 import struct
 import time
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 from gunicorn import util
 from gunicorn.config import Config
@@ -21,6 +21,7 @@ from gunicorn.http import Request
 from gunicorn.http.errors import NoMoreData
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
+from api import journal
 from api.express import find_quick_pictures
 
 QUICK_BYTES = 16 * 1024
@@ -51,6 +52,7 @@ class Connection(TConn):
     def __init__(self, cfg: Config, sock: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> None:
         super().__init__(cfg, sock, client, server)
         self.received = b""
+        self.arrived = 0.0
 
 
 class Outbox:
@@ -134,6 +136,31 @@ class QuickWorker(ThreadWorker):
         else:
             self._forget(conn)
             self.enqueue_req(conn)
+
+    def enqueue_req(self, conn: TConn) -> None:
+        """Hand a request to a thread, and note when."""
+        cast(Connection, conn).arrived = time.perf_counter()
+        super().enqueue_req(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """Answer a request in a thread."""
+        journal.arrive(cast(Connection, conn).arrived)
+        return super().handle(conn)
+
+    def handle_request(self, req: Request, conn: TConn) -> bool:
+        """Answer a request; what is logged afterwards is not of it."""
+        try:
+            return bool(super().handle_request(req, conn))
+        finally:
+            journal.close_entry()
+
+    def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
+        """Answer a request that did not reach the application, under an id of its own."""
+        journal.open_entry({})
+        try:
+            super().handle_error(req, client, addr, exc)
+        finally:
+            journal.close_entry()
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Close the connections whose time is over, all of them if forced; one that was late with a request is told."""
