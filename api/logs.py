@@ -43,7 +43,7 @@ class AccessLogger(Logger):
         entry = journal.current()
         if entry.quiet or not self.access_log.isEnabledFor(logging.INFO):
             return
-        phases = {f"{phase}_ms": round(seconds * 1000, 2) for phase, seconds in entry.watch.seconds().items()}
+        phases = {f"{phase}_ms": _milliseconds(seconds) for phase, seconds in entry.watch.seconds().items()}
         fields: dict[str, object] = {
             **NO_PHASES,
             **phases,
@@ -56,7 +56,7 @@ class AccessLogger(Logger):
             "images": entry.images,
             "bytes_in": entry.bytes_in,
             "bytes": resp.sent,
-            "ms": round((perf_counter() - entry.watch.started) * 1000, 2),
+            "ms": _milliseconds(perf_counter() - entry.watch.started),
         }
         record = logging.LogRecord(self.access_log.name, logging.INFO, "", 0, ACCESS_FORMAT, (fields,), None)
         record.__dict__.update(fields)
@@ -69,13 +69,20 @@ class SteadyHandler(logging.StreamHandler[TextIO]):
     Who reads the log may stop, close its pipe or fill its disk: that shall cost lines, not requests.
     """
 
-    lost = 0
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self.lost = 0
+        self._poll: select.poll | None = select.poll()
+        try:
+            self._poll.register(stream, select.POLLOUT)
+        except (OSError, ValueError, TypeError):
+            self._poll = None  # no file of the system's, so never full
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, or count it as lost."""
         if request_id := journal.current_id():
             record.request_id = request_id
-        if not self._has_room():
+        if self._poll and not self._poll.poll(0):  # a pipe is ready for writing while it has room for 4,096 bytes
             self.lost += 1
             return
         if self.lost:
@@ -87,15 +94,6 @@ class SteadyHandler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  the name is logging's
         """Count a line that could not be written as lost; there is no place left to complain."""
         self.lost += 1
-
-    def _has_room(self) -> bool:
-        """Whether a line is sure to be taken at once: a pipe is ready for writing while it has room for 4,096 bytes."""
-        try:
-            poll = select.poll()
-            poll.register(self.stream, select.POLLOUT)
-            return bool(poll.poll(0))
-        except (OSError, ValueError, TypeError):
-            return True  # it is no file of the system's, so it is never full
 
 
 class TextFormatter(logging.Formatter):
@@ -138,6 +136,11 @@ def _json_formatter() -> dict[str, Any]:
         "fmt": "%(asctime)s %(process)d %(levelname)s %(name)s %(message)s",
         "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
     }
+
+
+def _milliseconds(seconds: float) -> float:
+    """With two decimals, cut: `round` takes three times as long."""
+    return int(seconds * 100_000) / 100
 
 
 def _readable(path: str) -> str:

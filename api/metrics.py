@@ -3,6 +3,7 @@
 Every metric is defined here. A label has few values, none of which a client makes up, so that the series are few.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 from functools import cache
 from http import HTTPStatus
@@ -48,6 +49,7 @@ class Metrics:
             folder: Where the server's processes keep their metrics; None for this process's own.
         """
         self._folder = folder
+        self._lock = threading.Lock()
         self._registry = CollectorRegistry()
         self._requests = self._counter("requests", "Requests answered.", "route", "method", "status")
         self._rejected = self._counter("rejected", "Requests answered with an error, by its code.", "code")
@@ -68,35 +70,27 @@ class Metrics:
     def begin(self, entry: Entry) -> None:
         """Count a request among those in hand."""
         if not entry.quiet:
-            self._in_flight.inc()
+            with self._lock:
+                self._in_flight.inc()
 
     def end(self, entry: Entry) -> None:
         """Count a request that is answered."""
-        method = entry.environ["REQUEST_METHOD"]
-        self._requests(entry.route, method if method in METHODS else OTHER, entry.status).inc()
-        if entry.code:
-            self._rejected(entry.code).inc()
-        if entry.quiet:
-            return
-        self._in_flight.dec()
-        if entry.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            self._shed(entry.code).inc()
-        self._durations(entry.route).observe(entry.watch.ended - entry.watch.started)
-        for phase, seconds in entry.watch.seconds().items():
-            self._phases(phase).observe(seconds)
-        if entry.images:
-            self._images.inc(entry.images)
-        for label_id, probability in entry.predictions:
-            self._probabilities(label_id).observe(probability)
+        with self._lock:
+            self._count(entry)
+            if not entry.quiet:
+                self._in_flight.dec()
+                self._measure(entry)
 
     def close(self) -> None:
         """Count this process no more among those that serve."""
-        self._workers.dec()
+        with self._lock:
+            self._workers.dec()
 
     def refuse(self, status: int, code: str) -> None:
         """Count a request that never reached the application, because it is no HTTP or did not arrive."""
-        self._requests(UNMATCHED, OTHER, status).inc()
-        self._rejected(code).inc()
+        with self._lock:
+            self._requests(UNMATCHED, OTHER, status).inc()
+            self._rejected(code).inc()
 
     def exposition(self) -> bytes:
         """Return all metrics in Prometheus's text format.
@@ -112,6 +106,23 @@ class Metrics:
             return generate_latest(shared)
         except (OSError, ValueError) as exc:
             raise NotReady("the metrics cannot be read at present") from exc
+
+    def _count(self, entry: Entry) -> None:
+        method = entry.environ["REQUEST_METHOD"]
+        self._requests(entry.route, method if method in METHODS else OTHER, entry.status).inc()
+        if entry.code:
+            self._rejected(entry.code).inc()
+            if entry.status == HTTPStatus.SERVICE_UNAVAILABLE and not entry.quiet:
+                self._shed(entry.code).inc()
+
+    def _measure(self, entry: Entry) -> None:
+        self._durations(entry.route).observe(entry.watch.ended - entry.watch.started)
+        for phase, seconds in entry.watch.seconds().items():
+            self._phases(phase).observe(seconds)
+        if entry.images:
+            self._images.inc(entry.images)
+        for label_id, probability in entry.predictions:
+            self._probabilities(label_id).observe(probability)
 
     def _describe(self, service: Service, version: str) -> None:
         """Say what serves and what is served: facts in labels, with the value 1."""
