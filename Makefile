@@ -32,7 +32,7 @@ $(VENV)/.train: requirements-train.txt $(VENV)/.serve
 	$(PIP_INSTALL) -r requirements-train.txt
 	@touch $@
 
-$(VENV)/.test: requirements-test.txt $(VENV)/.train
+$(VENV)/.test: requirements-test.txt requirements-telemetry.txt $(VENV)/.train
 	$(PIP_INSTALL) -r requirements-test.txt
 	@touch $@
 

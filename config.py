@@ -101,7 +101,9 @@ class Settings(BaseSettings):
     disable_web_app: bool = Field(False, description="do not serve the web page at `/app/`")
     metrics_open: bool = Field(True, description="serve `/metrics` without a key, even if keys are set")
     otel_exporter_otlp_endpoint: str | None = Field(
-        None, description="address of an OpenTelemetry collector (OTLP over HTTP); when set, traces are sent there"
+        None,
+        pattern="^https?://",
+        description="address of an OpenTelemetry collector (OTLP over HTTP); when set, traces are sent there",
     )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="least severe line logged: `debug`, `info`, `warning`, `error` or `critical`"

@@ -161,7 +161,6 @@ class MetricsAPI(Resource):
     """How the server is doing."""
 
     @METRICS.doc("get_metrics")
-    @METRICS.produces(["text/plain"])
     @METRICS.response(200, "Every metric, all processes summed", fields.String)
     @METRICS.response(401, "`unauthorized`, unless the metrics are open", ERROR)
     @METRICS.response(503, "`not_ready`: they cannot be read at present", ERROR)
