@@ -85,15 +85,22 @@ class SteadyHandler(logging.StreamHandler[TextIO]):
         if self._poll and not self._poll.poll(0):  # a pipe is ready for writing while it has room for 4,096 bytes
             self.lost += 1
             return
-        if self.lost:
-            lost, self.lost = self.lost, 0
-            text = "%d lines of the log were lost while nobody took them"
-            super().emit(logging.LogRecord(__name__, logging.WARNING, "", 0, text, (lost,), None))
+        if self.lost and not self._admit_loss():
+            return
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002  the name is logging's
         """Count a line that could not be written as lost; there is no place left to complain."""
         self.lost += 1
+
+    def _admit_loss(self) -> bool:
+        """Write how many lines were lost; False if that, and so whatever comes next, is lost as well."""
+        lost = self.lost
+        text = "%d lines of the log were lost while nobody took them"
+        super().emit(logging.LogRecord(__name__, logging.WARNING, "", 0, text, (lost,), None))
+        admitted = self.lost == lost
+        self.lost = 0 if admitted else lost + 1
+        return admitted
 
 
 class TextFormatter(logging.Formatter):

@@ -12,7 +12,7 @@ from api.journal import Entry
 from api.service import Service
 from core.image import is_quick
 from tests.conftest import AppFactory
-from tests.contract import assert_error, assert_predictions
+from tests.contract import assert_error
 from tests.hand_set import band_png
 
 PNG = band_png(b3=255)
