@@ -9,7 +9,6 @@ import logging
 import os
 import socket
 import sys
-import tempfile
 from http import HTTPStatus
 from pathlib import Path
 from typing import cast
@@ -61,7 +60,7 @@ served: Flask | None = None
 def when_ready(_server: Arbiter) -> None:
     """Make the folder in which the workers share their metrics."""
     try:
-        SHARED.open(str(SHARED_MEMORY), tempfile.gettempdir())
+        SHARED.open(str(SHARED_MEMORY), None)
     except OSError as exc:
         logger.warning("each worker shows only metrics of its own: %s", exc)
 

@@ -35,11 +35,11 @@ class SharedMetrics:
         self.path: str | None = None
         self._slots: dict[int, int] = {}
 
-    def open(self, *parents: str) -> None:
+    def open(self, *parents: str | None) -> None:
         """Make the folder, and remove those of servers that were killed.
 
         Args:
-            parents: Where to make it, best first.
+            parents: Where to make it, best first; None for where temporary files go.
 
         Raises:
             OSError: It can be made in none of them.
@@ -136,7 +136,7 @@ def _value_class(folder: str, slot: int) -> type:
     return SharedValue
 
 
-def _make(parents: Iterable[str]) -> str:
+def _make(parents: Iterable[str | None]) -> str:
     failure: OSError | None = None
     for parent in parents:
         try:

@@ -156,7 +156,8 @@ class QuickWorker(ThreadWorker):
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that did not reach the application, under an id of its own."""
-        journal.open_entry({})
+        sent = [value for name, value in getattr(req, "headers", ()) if name == journal.ID_HEADER.upper()]
+        journal.open_entry({"HTTP_X_REQUEST_ID": ",".join(sent)})
         try:
             super().handle_error(req, client, addr, exc)
         finally:
