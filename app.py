@@ -17,10 +17,11 @@ from gunicorn.errors import AppImportError, HaltServer
 
 from api.application import create_application
 from api.auth import collect_keys
+from api.journal import Observer
 from api.logs import logging_config
 from api.server import Server
 from api.service import Service
-from config import API_DESC, API_TITLE, API_VERSION, Settings, load_settings
+from config import API_DESC, API_TITLE, API_VERSION, METRICS_FOLDER, Settings, load_settings
 from core.canary import can_read
 from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
@@ -64,6 +65,9 @@ def create_app(settings: Settings | None = None, inputs: Inputs | None = None) -
         api_keys=inputs.api_keys,
         cors_origins=settings.cors_origins if settings.cors_enable else (),
         web_app=not settings.disable_web_app,
+        metrics_open=settings.metrics_open,
+        metrics_folder=os.environ.get(METRICS_FOLDER),
+        observers=_load_observers(settings),
     )
 
 
@@ -89,6 +93,20 @@ def _load_service(settings: Settings, checkpoint: Checkpoint) -> Service:
     engine = load_engine(checkpoint, settings.device, engine=settings.engine)
     wrapper = ModelWrapper(engine, checkpoint.description.temperature, settings.max_image_pixels)
     return Service(checkpoint, wrapper, Gate(settings.max_wait_s, settings.max_queue), settings.max_images)
+
+
+def _load_observers(settings: Settings) -> list[Observer]:
+    """Return the traces if they are wanted; only then is OpenTelemetry imported."""
+    if settings.otel_exporter_otlp_endpoint is None:
+        return []
+    try:
+        from api.traces import Traces
+    except ModuleNotFoundError as exc:
+        raise StartError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: "
+            "pip install -r requirements-telemetry.txt"
+        ) from exc
+    return [Traces(API_VERSION)]
 
 
 def _log_start(settings: Settings, service: Service) -> None:

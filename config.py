@@ -17,6 +17,9 @@ API_TITLE = "MAX PyTorch MNIST"
 API_DESC = "Reads handwritten digits in pictures of any size, colour and polarity."
 API_VERSION = "1.0.0"
 
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable by which `prometheus_client` knows where processes share their metrics; set for each worker."""
+
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -107,6 +110,12 @@ class Settings(BaseSettings):
     cors_enable: bool = Field(False, description="answer browsers of other origins")
     cors_origins: CommaSeparated = Field(("*",), description="those origins, separated by commas")
     disable_web_app: bool = Field(False, description="do not serve the web page at `/app/`")
+    metrics_open: bool = Field(True, description="serve `/metrics` without a key, even if keys are set")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="address of an OpenTelemetry collector (OTLP over HTTP); when set, traces are sent there",
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="least severe line logged: `debug`, `info`, `warning`, `error` or `critical`"
     )

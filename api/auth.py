@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, request
 
+from api.journal import METRICS_PATH
 from core.errors import StartError, Unauthorized
 
 if TYPE_CHECKING:
@@ -68,13 +69,14 @@ def collect_keys(keys: tuple[str, ...], file: Path | None) -> tuple[str, ...]:
     return tuple(every.values())
 
 
-def require_api_key(app: Flask, keys: Keys) -> None:
-    """Refuse requests to the model that bear none of the keys."""
+def require_api_key(app: Flask, keys: Keys, metrics_open: bool = True) -> None:
+    """Refuse requests to the model, and for the metrics unless they are open, that bear none of the keys."""
+    guarded = GUARDED_PREFIXES if metrics_open else (*GUARDED_PREFIXES, METRICS_PATH)
 
     def check() -> None:
         if request.method == "OPTIONS":
             return  # a browser asks without the key whether it may send one
-        if request.path.startswith(GUARDED_PREFIXES) and not keys.admit(request.environ):
+        if request.path.startswith(guarded) and not keys.admit(request.environ):
             raise Unauthorized("a valid API key is needed: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'")
 
     app.before_request(check)

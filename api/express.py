@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from api import journal
 from api.auth import Keys
 from api.headers import HEADERS
 from api.inbox import RawRequest
@@ -65,6 +66,7 @@ class Express:
         answer = self._answer(environ) if self._may_answer(environ) else None
         if answer is None:
             return self._app(environ, start_response)
+        journal.current().route = PREDICT_PATH
         length = ("Content-Length", str(len(answer)))
         start_response("200 OK", [("Content-Type", "application/json"), length, *HEADERS])
         return [answer]
