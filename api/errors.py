@@ -7,6 +7,8 @@ from http import HTTPStatus
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from api import journal
+from api.headers import HEADERS
 from api.namespaces import V2
 from core.errors import RequestError, ServiceError, Unauthorized, Unavailable
 
@@ -28,7 +30,7 @@ def error_body(code: str, message: str) -> dict[str, str]:
     return {"status": "error", "code": code, "message": message}
 
 
-def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "", *, retry: bool = False) -> bytes:
+def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "") -> bytes:
     """Return the whole answer, head and body, to a request that never reaches the application.
 
     Args:
@@ -36,7 +38,6 @@ def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "", *, r
         code: The error's stable code.
         message: What the client should know.
         path: What was asked for, where that is known.
-        retry: Whether to ask again shortly may help.
     """
     body = json.dumps(_shape(path, code, message), separators=(",", ":")).encode()
     lines = [
@@ -44,12 +45,15 @@ def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "", *, r
         "Connection: close",
         "Content-Type: application/json",
         f"Content-Length: {len(body)}",
-        *([f"Retry-After: {RETRY_AFTER_S}"] if retry else []),
+        *([f"Retry-After: {RETRY_AFTER_S}"] if status == HTTPStatus.SERVICE_UNAVAILABLE else []),
+        f"{journal.ID_HEADER}: {journal.current_id() or journal.new_id()}",
+        *(f"{name}: {value}" for name, value in HEADERS),
     ]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 def _answer(status: int, code: str, message: str) -> Response:
+    journal.current().code = code
     response = jsonify(_shape(request.path, code, message))
     response.status_code = status
     return response

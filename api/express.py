@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from flask import request
 
+from api import journal
 from api.auth import Keys
+from api.headers import HEADERS
 from api.inbox import RawRequest
 from api.multipart import CONTENT_TYPE
 from api.predict import PREDICT_PATH, write_answer
@@ -64,7 +66,9 @@ class Express:
         answer = self._answer(environ) if self._may_answer(environ) else None
         if answer is None:
             return self._app(environ, start_response)
-        start_response("200 OK", [("Content-Type", "application/json"), ("Content-Length", str(len(answer)))])
+        journal.current().route = PREDICT_PATH
+        length = ("Content-Length", str(len(answer)))
+        start_response("200 OK", [("Content-Type", "application/json"), length, *HEADERS])
         return [answer]
 
     def _may_answer(self, environ: "WSGIEnvironment") -> bool:

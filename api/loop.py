@@ -7,15 +7,14 @@ than the process can do in time is refused (503) before any work is spent on it.
 """
 
 import errno
-import logging
 import math
 import selectors
 import socket
 import struct
+import sys
 import time
 from concurrent.futures import Future
 from functools import partial
-from http import HTTPStatus
 from typing import Any, cast
 
 from flask import Flask
@@ -23,16 +22,14 @@ from gunicorn.http import Request
 from gunicorn.http.errors import NoMoreData, ParseException
 from gunicorn.workers.gthread import ThreadWorker
 
+from api import journal
 from api.clients import Clients
-from api.connection import REQUEST_S, Connection, Outbox, Phase
-from api.errors import raw_answer
+from api.connection import Connection, Outbox, Phase
 from api.express import QUICK_BYTES, is_quick
 from api.inbox import RawRequest
-from api.refusal import refusal
+from api.metrics import metrics_of
+from api.refusal import Refusals, refusal
 from api.service import Service, service_of
-from core.errors import BodyTooLarge, Overloaded
-
-logger = logging.getLogger(__name__)
 
 RECEIVE_BYTES = 256 * 1024
 """Received at a time of a larger one."""
@@ -52,18 +49,12 @@ SWEEP_S = 0.5
 ACCEPT_PAUSE_S = 0.001
 """For which a worker leaves new connections to the others when it has taken its share, unless it answers before."""
 
+SWITCH_S = 0.0005
+"""After which a thread that computes lets the loop have the interpreter. A tenth of Python's own time: the loop asks
+for it several times a request, and answers half as many again beside photos."""
+
 TCP_INFO_UNACKED = 24
 """Where Linux's `struct tcp_info` has, of a listening socket, the number of connections that wait to be accepted."""
-
-NOTHING = RawRequest(b"", b"")
-
-LATE = raw_answer(
-    HTTPStatus.REQUEST_TIMEOUT,
-    "request_timeout",
-    f"no whole request arrived within {REQUEST_S:g} s",
-)
-
-CUT = raw_answer(HTTPStatus.BAD_REQUEST, "bad_request", "the request ends before it is whole")
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -72,14 +63,16 @@ class LoopWorker(ThreadWorker):
     """`gthread` with a main loop that receives, sends, and answers what is quick."""
 
     def _prepare(self) -> None:
+        sys.setswitchinterval(SWITCH_S)
         app = cast(Flask, self.wsgi)
         self._service: Service = service_of(app)
         self._most_bytes: int = app.config["MAX_CONTENT_LENGTH"]
         self._most_in_threads: int = self.cfg.threads + self._service.gate.max_waiting
         self._clients = Clients(self.poller)
-        self._in_threads = self._refused = 0
+        self._refusals = Refusals(metrics_of(app), self._most_bytes)
+        self._in_threads = 0
         self._next_sweep = self._accept_again = self._round_took = 0.0
-        self._round_began = time.monotonic()
+        self._round_began = time.perf_counter()
         self._pausing = False
         self._resting: list[Connection] = []
         self.poller.register(
@@ -94,19 +87,19 @@ class LoopWorker(ThreadWorker):
 
     def wait_for_and_dispatch_events(self, timeout: float | None) -> None:
         """Wait for events, but not past the moment when there is something else to do."""
-        before = time.monotonic()
+        before = time.perf_counter()
         if self._resting:
             timeout = 0
         elif self._pausing:
             timeout = max(self._accept_again - before, 0)
         events = self.poller.select(timeout)
-        now = time.monotonic()
+        now = time.perf_counter()
         self._round_took = before - self._round_began if now - before < ACCEPT_PAUSE_S else 0.0
         self._round_began = now
         for key, _ in events:
             key.data(key.fileobj)
         self._resume()
-        self._pausing = self._pausing and time.monotonic() < self._accept_again
+        self._pausing = self._pausing and time.perf_counter() < self._accept_again
 
     def accept(self, listener: socket.socket) -> None:
         """Take this worker's share of the connections that wait, and leave the rest to the others for a moment."""
@@ -122,7 +115,7 @@ class LoopWorker(ThreadWorker):
                 pause = True  # there are no more of them, or this process is out of files
                 break
         if pause:
-            self._pausing, self._accept_again = True, time.monotonic() + ACCEPT_PAUSE_S
+            self._pausing, self._accept_again = True, time.perf_counter() + ACCEPT_PAUSE_S
             self.set_accept_enabled(False)
 
     def set_accept_enabled(self, enabled: bool | None) -> None:
@@ -145,7 +138,7 @@ class LoopWorker(ThreadWorker):
         except OSError:
             data = b""
         if not data and conn.phase is Phase.RECEIVING:
-            self._refuse(conn, CUT)
+            self._refuse(conn, self._refusals.cut())
         elif not data:
             self._clients.close(conn)
         elif conn.phase is Phase.LINGERING:
@@ -200,28 +193,29 @@ class LoopWorker(ThreadWorker):
         """Answer a request, or have it answered; True where the connection is ready for the next one."""
         if is_quick(request):
             self._pausing = False  # the others had their chance meanwhile
-            if time.monotonic() - self._round_began + self._round_took > QUICK_WAIT_S:
-                return self._refuse(conn, self._overloaded(request))
-            return self._deliver(conn, *self._respond(conn, request))
+            if time.perf_counter() - self._round_began + self._round_took > QUICK_WAIT_S:
+                return self._refuse(conn, self._refusals.overloaded(request))
+            return self._deliver(conn, *self._respond(conn, request, self._round_began))
         if request.length is None and not request.whole:
-            return self._refuse(conn, self._too_large(request))
+            return self._refuse(conn, self._refusals.too_large(request))
         if self._in_threads >= self._most_in_threads or self._clients.too_much_held:
-            return self._refuse(conn, self._overloaded(request))
+            return self._refuse(conn, self._refusals.overloaded(request))
         conn.phase = Phase.ANSWERING
         self.poller.unregister(conn.sock)
         self._clients.hold(conn, len(request.body) + len(conn.inbox))
         self._in_threads += 1
-        future = self.tpool.submit(self._respond_in_time, conn, request, time.monotonic())
+        future = self.tpool.submit(self._respond_in_time, conn, request, time.perf_counter())
         future.add_done_callback(lambda done: self.method_queue.defer(self._on_answered, conn, done))
         return False
 
     def _respond_in_time(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[bytearray, bool]:
-        if time.monotonic() - arrived > self._service.gate.max_wait_s:
-            return bytearray(self._overloaded(request)), False
-        return self._respond(conn, request)
+        if time.perf_counter() - arrived > self._service.gate.max_wait_s:
+            return bytearray(self._refusals.overloaded(request)), False
+        return self._respond(conn, request, arrived)
 
-    def _respond(self, conn: Connection, request: RawRequest) -> tuple[bytearray, bool]:
+    def _respond(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[bytearray, bool]:
         """Return the answer, and whether the connection is good for another request."""
+        journal.arrive(arrived)
         outbox = Outbox(conn)
         keep = False
         parsed: Request | None = None
@@ -233,11 +227,18 @@ class LoopWorker(ThreadWorker):
         except Exception as exc:
             outbox.data.clear()
             self.handle_error(parsed, outbox, conn.client, exc)  # type: ignore[arg-type]
+        finally:
+            journal.close_entry()  # what is logged from now on is not of this request
         return outbox.data, keep and request.whole
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
-        """Answer a request that cannot be answered otherwise; the arguments are gunicorn's."""
-        super().handle_error(req, client, addr, refusal(exc))
+        """Answer a request that did not reach the application, under an id of its own; the arguments are gunicorn's."""
+        sent = [value for name, value in getattr(req, "headers", ()) if name == journal.ID_HEADER.upper()]
+        journal.open_entry({"HTTP_X_REQUEST_ID": ",".join(sent)})
+        try:
+            super().handle_error(req, client, addr, refusal(exc))
+        finally:
+            journal.close_entry()
 
     def _on_answered(self, conn: Connection, done: "Future[tuple[bytearray, bool]]") -> None:
         """Send what a thread has made."""
@@ -277,21 +278,12 @@ class LoopWorker(ThreadWorker):
         self._clients.hold(conn, 0)
         return self._deliver(conn, answer, keep=False)
 
-    def _overloaded(self, request: RawRequest) -> bytes:
-        self._refused += 1
-        error = Overloaded("too many requests wait already; try again shortly")
-        return raw_answer(error.status, error.code, str(error), request.path, retry=True)
-
-    def _too_large(self, request: RawRequest) -> bytes:
-        error = BodyTooLarge(f"the request body is larger than {self._most_bytes:,} bytes")
-        return raw_answer(error.status, error.code, str(error), request.path)
-
     def _hold(self, conn: Connection) -> None:
         """Keep what has arrived of a request; where all of that is too much, turn away who sends slowest."""
         self._clients.hold(conn, len(conn.inbox))
         slowest = self._clients.slowest() if self._clients.too_much_held else None
         if slowest is not None:
-            self._refuse(slowest, self._overloaded(NOTHING))
+            self._refuse(slowest, self._refusals.overloaded())
 
     def _sweep(self) -> None:
         """Close the connections whose time is over; one that was late with a request is told."""
@@ -301,12 +293,10 @@ class LoopWorker(ThreadWorker):
         self._next_sweep = now + SWEEP_S
         for conn in self._clients.overdue():
             if conn.phase is Phase.RECEIVING:
-                self._refuse(conn, LATE)
+                self._refuse(conn, self._refusals.late())
             else:
                 self._clients.close(conn)
-        if self._refused:
-            logger.warning("overloaded: %d requests were refused", self._refused)
-            self._refused = 0
+        self._refusals.report()
 
 
 def count_waiting(listener: socket.socket) -> int:

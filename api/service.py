@@ -1,6 +1,7 @@
 """What the routes of one Flask application share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from threading import Event
 from typing import cast
@@ -9,6 +10,7 @@ import numpy as np
 from flask import Flask, current_app
 from numpy.typing import NDArray
 
+from api import journal
 from core.canary import can_read
 from core.checkpoint import Checkpoint
 from core.engine import Digits
@@ -16,6 +18,7 @@ from core.errors import NotReady
 from core.gate import Gate
 from core.image import is_quick
 from core.model import ModelWrapper, Picture, Reading, softmax
+from core.stopwatch import Stopwatch
 
 EXTENSION = "digit-service"
 
@@ -37,10 +40,15 @@ class Service:
             Overloaded: Their turn did not come in time.
             RequestError: As `ModelWrapper.read`.
         """
+        entry = journal.current()
+        entry.images = len(pictures)
         if len(pictures) == 1 and is_quick(pictures[0].data):
-            return self.wrapper.read(pictures, top_k)
-        with self.gate.turn():
-            return self.wrapper.read(pictures, top_k)
+            readings = self.wrapper.read(pictures, top_k, entry.watch)
+        else:
+            with self._turn(entry.watch):
+                readings = self.wrapper.read(pictures, top_k, entry.watch)
+        entry.predictions = [reading.predictions[0] for reading in readings]
+        return readings
 
     def check_ready(self) -> None:
         """Read a picture of a known digit when it is its turn.
@@ -65,8 +73,25 @@ class Service:
         Raises:
             Overloaded: Their turn did not come in time.
         """
-        with self.gate.turn():
-            return softmax(self.wrapper.predict(digits), self.wrapper.temperature)
+        entry = journal.current()
+        entry.images = len(digits)
+        with self._turn(entry.watch):
+            probabilities = softmax(self.wrapper.predict(digits), self.wrapper.temperature)
+            entry.watch.lap("infer")
+        best = probabilities.argmax(axis=1)
+        entry.predictions = list(zip(best.tolist(), probabilities.max(axis=1).tolist(), strict=True))
+        return probabilities
+
+    @contextmanager
+    def _turn(self, watch: Stopwatch) -> Iterator[None]:
+        """Hold the gate's turn while the block runs; what came before was decoding, the wait is queueing."""
+        watch.lap("decode")
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(self.gate.turn())
+            finally:
+                watch.lap("queue")
+            yield
 
 
 def attach_service(app: Flask, service: Service) -> None:

@@ -1,6 +1,7 @@
 """From a request to the pictures in it, whichever way they were sent."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Any
 
 from flask import Request
@@ -27,7 +28,7 @@ class SentOrder(ImmutableMultiDict[str, Any]):
 
 
 class UploadRequest(Request):
-    """Flask's request, whose uploads keep the order in which they were sent."""
+    """Flask's request, whose uploads keep the order in which they were sent and never touch a disk."""
 
     parameter_storage_class = SentOrder
     form_data_parser_class = MultipartParser
@@ -37,6 +38,10 @@ class UploadRequest(Request):
         """Parameters of the content type; a boundary that should be quoted may also be bare, as many send it."""
         found = CONTENT_TYPE.fullmatch(self.content_type or "")
         return {"boundary": found[2]} if found else super().mimetype_params
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
+        """Keep an upload in memory, which `MAX_CONTENT_LENGTH` bounds: Werkzeug would put a large one into a file."""
+        return BytesIO()
 
 
 def read_pictures(request: Request, max_images: int) -> list[Picture]:

@@ -123,5 +123,5 @@ def tell_that_it_starts(client: socket.socket) -> None:
         client.settimeout(LOOK_S)
         request = RawRequest(client.recv(HEAD_BYTES), b"")
         error = NotReady("the server is starting")
-        client.sendall(raw_answer(error.status, error.code, str(error), request.path, retry=True))
+        client.sendall(raw_answer(error.status, error.code, str(error), request.path))
         client.shutdown(socket.SHUT_WR)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from core.engine import Digits, Engine, Logits
 from core.errors import RequestError
 from core.image import CanonicalDigit, read_digit
+from core.stopwatch import Stopwatch
 
 LONGEST_NAME = 80
 """Characters of a client's file name that an error message repeats."""
@@ -52,12 +53,13 @@ class ModelWrapper:
         self.temperature = temperature
         self._max_image_pixels = max_image_pixels
 
-    def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
+    def read(self, pictures: Sequence[Picture], top_k: int = 1, watch: Stopwatch | None = None) -> list[Reading]:
         """Read pictures as one batch.
 
         Args:
             pictures: At least one.
             top_k: Predictions for each, 1 to 10.
+            watch: Is told when the phases `decode` and `infer` end.
 
         Returns:
             One reading a picture, in their order.
@@ -65,9 +67,14 @@ class ModelWrapper:
         Raises:
             RequestError: Of the class of the first picture that cannot be read; the message names every such picture.
         """
-        digits = self.pre_process(pictures)
+        watch = watch or Stopwatch()
+        try:
+            digits = self.pre_process(pictures)
+        finally:
+            watch.lap("decode")
         logits = self.predict(np.array([digit.pixels for digit in digits]))
         predictions = self.post_process(logits, top_k)
+        watch.lap("infer")
         return [Reading(*reading) for reading in zip(predictions, digits, strict=True)]
 
     def pre_process(self, pictures: Sequence[Picture]) -> list[CanonicalDigit]:

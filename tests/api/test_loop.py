@@ -92,6 +92,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> Any:
     worker.method_queue.init()
     service = type("Service", (), {"gate": Gate(max_wait_s=10, max_waiting=1)})()
     monkeypatch.setattr("api.loop.service_of", lambda _app: service)
+    monkeypatch.setattr("api.loop.metrics_of", lambda _app: type("Metrics", (), {"refuse": lambda *_: None})())
     worker.wsgi = type("App", (), {"config": {"MAX_CONTENT_LENGTH": MOST}})()
     worker.notify = lambda: None
     worker._prepare()
@@ -160,7 +161,7 @@ def test_a_request_that_waited_too_long_is_refused(worker: Any, connect: Connect
     conn, _ = connect()
     inbox = Inbox(MOST)
     inbox.add(request(b"x", first="POST /v2/models/digit-net/infer HTTP/1.1"))
-    answer, keep = worker._respond_in_time(conn, inbox.take(), time.monotonic() - 11)
+    answer, keep = worker._respond_in_time(conn, inbox.take(), time.perf_counter() - 11)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert answer.endswith(b'{"error":"too many requests wait already; try again shortly"}')
     assert not keep
@@ -169,7 +170,7 @@ def test_a_request_that_waited_too_long_is_refused(worker: Any, connect: Connect
 def test_quick_requests_that_waited_too_long_are_refused(worker: Any, welcome: Connect) -> None:
     conn, theirs = welcome()
     theirs.sendall(LIVE)
-    worker._round_began = time.monotonic() - 1
+    worker._round_began = time.perf_counter() - 1
     worker._on_readable(conn, conn.sock)
     assert theirs.recv(2**16).startswith(b"HTTP/1.1 503 ")
 
@@ -194,7 +195,7 @@ def test_a_pause_in_accepting_ends(worker: Any, monkeypatch: pytest.MonkeyPatch)
         return []
 
     monkeypatch.setattr(worker.poller, "select", select)
-    worker._pausing, worker._accept_again = True, time.monotonic() + 60
+    worker._pausing, worker._accept_again = True, time.perf_counter() + 60
     worker.set_accept_enabled(True)
     assert not worker._accepting
     worker.wait_for_and_dispatch_events(1.0)

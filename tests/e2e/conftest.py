@@ -83,9 +83,7 @@ def environment(**settings: object) -> dict[str, str]:
     return inherited | {"HOST": "127.0.0.1"} | {name.upper(): str(value) for name, value in settings.items()}
 
 
-def start(
-    log: Path, *, also: dict[str, str] | None = None, open_files: int | None = None, **settings: object
-) -> Server:
+def start(log: Path, *, also: dict[str, str] | None = None, open_files: int | None = None, **settings: Any) -> Server:
     """Start a server with settings of its own, perhaps with more in its environment, and with few open files."""
     port = free_port()
     command = [sys.executable, "app.py"]
@@ -142,7 +140,7 @@ def serve() -> Serve:
 def refused(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
     """Starts a server that must not come up; returns its exit status and the lines that it wrote."""
 
-    def run(**settings: object) -> tuple[int, list[str]]:
+    def run(**settings: Any) -> tuple[int, list[str]]:
         server = start(tmp_path / "log", **settings)
         status = server.process.wait(START_S)
         return status, server.log.splitlines()
