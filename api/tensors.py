@@ -140,14 +140,14 @@ def read_request(body: bytes, json_bytes: int | None, most_digits: int) -> tuple
     return request, _to_pixels(values, tensor.datatype).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
 
 
-def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, bytes]:
+def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, memoryview]:
     if json_bytes is None:
         json_bytes = len(body)
     if json_bytes > len(body):
         raise InvalidTensor(f"the body has {len(body):,} bytes, fewer than its JSON's {json_bytes:,}")
     if json_bytes > MOST_JSON_BYTES:
         raise BodyTooLarge(f"the JSON is larger than {MOST_JSON_BYTES:,} bytes: send fewer digits, or binary tensors")
-    return body[:json_bytes], body[json_bytes:]
+    return body[:json_bytes], memoryview(body)[json_bytes:]
 
 
 def _check_values(text: bytes, most_digits: int) -> None:
@@ -171,7 +171,7 @@ def _check_shape(shape: Sequence[int], most_digits: int) -> None:
         raise TooManyImages(f"the request holds {shape[0]} digits; at most {most_digits} are allowed")
 
 
-def _values(tensor: InputTensor, binary: bytes) -> NDArray[Any]:
+def _values(tensor: InputTensor, binary: memoryview) -> NDArray[Any]:
     """Return the tensor's values, flat, as they were sent."""
     size = tensor.parameters.binary_data_size
     if (size is None) == (tensor.data is None):

@@ -172,4 +172,6 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 def target() -> Iterator[Target]:
     """A server with one worker, for hostile requests; one for all of them, so that each meets what others left."""
     with serving(workers=1) as server:
-        yield Target(server)
+        target = Target(server)
+        yield target
+        target.assert_at_rest()

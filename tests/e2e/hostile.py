@@ -91,14 +91,18 @@ class Target:
         """Send a hostile request: it is answered as it should be, at a bounded cost, and others are served; returns the
         JSON of the answer."""
         Path(f"/proc/{self._worker}/clear_refs").write_text("5")  # forget the peak of memory
-        cpu = self._cpu_s()
+        cpu, memory = self._cpu_s(), self._memory("VmRSS")
         answers, closed = self.ask(case.sent, case.ends)
         self.assert_serving()
         assert self._cpu_s() - cpu <= MOST_CPU_S
-        assert self._memory("VmHWM") - self._idle <= MOST_MEMORY
+        assert self._memory("VmHWM") - memory <= MOST_MEMORY
         assert [answer.status for answer in answers] == [case.status]
         assert closed or not case.closes
         return _assert_shape(answers[0], case.code)
+
+    def assert_at_rest(self) -> None:
+        """Whatever it met, the worker holds little more than before."""
+        assert self._memory("VmRSS") - self._idle <= MOST_MEMORY
 
     def assert_serving(self) -> None:
         answers, _ = self.ask(GOOD, ends=True)
