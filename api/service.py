@@ -88,7 +88,7 @@ class Service:
         watch.lap("decode")
         with ExitStack() as stack:
             try:
-                stack.enter_context(self.gate.turn())
+                stack.enter_context(self.gate.turn(watch.started))
             finally:
                 watch.lap("queue")
             yield

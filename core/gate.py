@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import perf_counter
 
 from core.errors import Overloaded
 
@@ -29,13 +30,17 @@ class Gate:
         self._slots = threading.BoundedSemaphore(slots)
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self, since: float | None = None) -> Iterator[None]:
         """Hold one slot while the block runs.
+
+        Args:
+            since: When the waiting began, in seconds of `time.perf_counter`; now unless given.
 
         Raises:
             Overloaded: None became free in time.
         """
-        if not self._slots.acquire(timeout=self.max_wait_s):
+        waited_s = 0.0 if since is None else perf_counter() - since
+        if not self._slots.acquire(timeout=max(self.max_wait_s - waited_s, 0)):
             raise Overloaded(f"too many requests: none of them ended within {self.max_wait_s:g} s; try again shortly")
         try:
             yield
