@@ -7,6 +7,7 @@ IMAGE ?= max-pytorch-mnist
 PORT ?= 5000
 URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
+SEED ?= 1
 
 # PyTorch's own index of builds for the CPU, a tenth of the size and the one thing that is not checked by its hash; see install.sh.
 # Left out where there is a GPU; empty it (make run TORCH_INDEX=) to have everything checked.
@@ -19,8 +20,8 @@ SETS := $(filter-out requirements,$(basename $(wildcard requirements*.txt)))
 SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format lock audit sbom data train export report bench checksums samples docker-build docker-run smoke \
-	clean
+.PHONY: help install run test fuzz check format lock audit sbom data train export report bench checksums samples docker-build docker-run \
+	smoke clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +56,9 @@ check: $(VENV)/.test ## lint, types, safety and import arrows
 	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 	$(BIN)/mypy
 	$(BIN)/pytest --quiet tests/test_imports.py
+
+fuzz: $(VENV)/.test ## read 100,000 damaged pictures and count what comes of them (SEED=...)
+	$(BIN)/python -m tests.fuzz --seed $(SEED)
 
 format: $(VENV)/.test ## mend what the linter can
 	$(BIN)/ruff check --fix .

@@ -27,6 +27,8 @@ from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
 from core.errors import StartError
 from core.gate import Gate
+from core.heap import keep_little
+from core.imaging.bands import import_vips
 from core.model import ModelWrapper
 
 logger = logging.getLogger("app")
@@ -74,9 +76,16 @@ def create_app(settings: Settings | None = None, inputs: Inputs | None = None) -
 def create_worker_app() -> Flask:
     """Build the application in a gunicorn worker; a start that cannot succeed ends in one line, not a traceback."""
     try:
-        return create_app()
+        return create_lean_app(load_settings())
     except StartError as exc:
         raise AppImportError(f"the server cannot start: {exc}") from exc
+
+
+def create_lean_app(settings: Settings, inputs: Inputs | None = None) -> Flask:
+    """Build the application in a process of its own, which keeps no memory that pictures took; see `create_app`."""
+    keep_little()
+    import_vips()  # now, as its own memory is no picture's
+    return create_app(settings, inputs)
 
 
 def read_inputs(settings: Settings) -> Inputs:
@@ -141,7 +150,7 @@ def serve_gunicorn(settings: Settings) -> None:
     os.chdir(HERE)
     sys.argv = ["gunicorn"]  # gunicorn reads options there, and ours come from the environment
     try:
-        Server(partial(read_inputs, settings), partial(create_app, settings)).run()
+        Server(partial(read_inputs, settings), partial(create_lean_app, settings)).run()
     except HaltServer:
         sys.exit(1)  # a worker could not start, and has said why
 

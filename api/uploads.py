@@ -103,7 +103,14 @@ def _multipart_pictures(request: Request, max_images: int) -> list[Picture]:
         raise MissingImage(_explain_missing(request))
     if len(uploads) > max_images:
         raise TooManyImages(f"the request holds {len(uploads)} images; at most {max_images} are allowed")
-    return [Picture(upload.stream.read(), upload.filename or "") for upload in uploads]
+    return [Picture(_take(upload), upload.filename or "") for upload in uploads]
+
+
+def _take(upload: FileStorage) -> bytes:
+    """The bytes of a file, of which the form then keeps no copy: that would be worth a photo in memory."""
+    with upload.stream as stream:
+        data: bytes = stream.read()
+        return data
 
 
 def _is_chosen(upload: FileStorage) -> bool:

@@ -104,14 +104,14 @@ class BodyTooLarge(RequestError):
 
 
 class ImageTooLarge(RequestError):
-    """An image has more pixels than allowed; found in its header, before decoding."""
+    """An image has more pixels than allowed, or than can be decoded of its kind; found in its header."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "image_too_large"
 
 
 class TooManyImages(RequestError):
-    """One request holds more images than allowed."""
+    """One request holds more images than allowed, or than can be read in the time that one request may take."""
 
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
     code = "too_many_images"

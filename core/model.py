@@ -2,15 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import inf
+from time import thread_time
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from core.engine import Digits, Engine, Logits
-from core.errors import RequestError
+from core.errors import RequestError, TooManyImages
 from core.image import CanonicalDigit, read_digit
 from core.stopwatch import Stopwatch
+
+READING_S = 1.7
+"""Of computing time for the pictures of one request; photos take about 0.03 s each, a thousand small digits less."""
 
 LONGEST_NAME = 80
 """Characters of a client's file name that an error message repeats."""
@@ -65,6 +70,7 @@ class ModelWrapper:
             One reading a picture, in their order.
 
         Raises:
+            TooManyImages: Reading them takes longer than one request may.
             RequestError: Of the class of the first picture that cannot be read; the message names every such picture.
         """
         watch = watch or Stopwatch()
@@ -78,14 +84,21 @@ class ModelWrapper:
         return [Reading(*reading) for reading in zip(predictions, digits, strict=True)]
 
     def pre_process(self, pictures: Sequence[Picture]) -> list[CanonicalDigit]:
-        """Turn pictures into canonical digits; raises as `read` does."""
+        """Turn pictures into canonical digits, one after the other; raises as `read` does."""
+        deadline = thread_time() + READING_S if len(pictures) > 1 else inf
         digits: list[CanonicalDigit] = []
-        failures: list[tuple[str, RequestError]] = []
+        failures: list[tuple[str, type[RequestError]]] = []
         for position, picture in enumerate(pictures, start=1):
             try:
-                digits.append(read_digit(picture.data, self._max_image_pixels))
+                digits.append(read_digit(picture.data, self._max_image_pixels, deadline))
+            except TooManyImages:
+                raise TooManyImages(
+                    f"the first {position - 1} of {len(pictures)} images took the computing time that one request may "
+                    "have: send fewer, or smaller ones, in a request"
+                ) from None
             except RequestError as exc:
-                failures.append((f"image {position}{_quoted(picture.name)}", exc))
+                # not the error itself: its traceback holds the picture until the collector finds the circle
+                failures.append((f"image {position}{_quoted(picture.name)}: {exc}", type(exc)))
         if failures:
             raise _joined(failures)
         return digits
@@ -121,7 +134,6 @@ def _quoted(name: str) -> str:
     return f" ({name[:LONGEST_NAME]!r})" if name else ""
 
 
-def _joined(failures: list[tuple[str, RequestError]]) -> RequestError:
+def _joined(failures: list[tuple[str, type[RequestError]]]) -> RequestError:
     """One error of the first failure's class that names them all."""
-    first = failures[0][1]
-    return type(first)("; ".join(f"{image}: {error}" for image, error in failures))
+    return failures[0][1]("; ".join(message for message, _ in failures))

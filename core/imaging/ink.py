@@ -82,9 +82,11 @@ def _fall(seen: View, share: float) -> Floats:
     paper = paper_light(seen.small, share)
     deep = float(paper.min()) < DEEPEST_SHADOW
     inverse = cv2.GaussianBlur(1 / np.maximum(paper, np.float32(DEEPEST_SHADOW)), (0, 0), 2)
-    relative = seen.picture * resize(inverse, (width, height), cv2.INTER_LINEAR)
     full = resize(paper * inverse.reshape(paper.shape), (width, height), cv2.INTER_LINEAR) if deep else np.float32(1)
-    ink = along_ink(np.maximum(full - relative, 0))
+    fall = resize(inverse, (width, height), cv2.INTER_LINEAR)
+    fall *= seen.picture
+    np.subtract(full, fall, out=fall)
+    ink = along_ink(np.maximum(fall, 0, out=fall))
     steps = cv2.resize(paper_steps(paper), (width, height), interpolation=cv2.INTER_NEAREST)
     return np.where(steps > 0, np.float32(0), ink)
 

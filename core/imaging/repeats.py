@@ -18,6 +18,9 @@ LEAST_STEPS = 4
 LANES = 16
 """Lines that are looked at first: a photo changes at nearly every pixel of each, so that it costs no time."""
 
+BAND_BYTES = 2**20
+"""Of the picture that are compared at a time."""
+
 SQUARE = 0.1
 """Width and height of a block differ by at most this share."""
 
@@ -46,8 +49,16 @@ def _block(pixels: Pixels) -> float:
 
 
 def _steps(pixels: Pixels) -> NDArray[np.intp]:
-    """Return the rows that differ from the row above."""
-    return np.flatnonzero((pixels[1:] != pixels[:-1]).reshape(len(pixels) - 1, -1).any(axis=1)) + 1
+    """Return the rows that differ from the row above; found in bands, as a comparison is as large as its operands."""
+    rows = max(1, BAND_BYTES * len(pixels) // pixels.size)
+    bands = (pixels[top : top + rows + 1] for top in range(0, len(pixels) - 1, rows))
+    return np.flatnonzero(np.concatenate([_changes(band) for band in bands])) + 1
+
+
+def _changes(pixels: Pixels) -> NDArray[np.bool_]:
+    """Return for each row but the first whether it differs from the one above."""
+    changes: NDArray[np.bool_] = (pixels[1:] != pixels[:-1]).reshape(len(pixels) - 1, -1).any(axis=1)
+    return changes
 
 
 def _block_of(steps: NDArray[np.intp], length: int) -> float:

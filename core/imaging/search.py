@@ -104,7 +104,7 @@ def search(pixels: Pixels) -> Found | None:
 def is_even(found: Found) -> bool:
     """Whether the paper around the digit has exactly one colour, as no camera sees it: then no ink is a shadow."""
     beside = found.contrast.ink[found.mask == 0]
-    return found.contrast.flat and float((beside < ONE_LEVEL).mean()) > EVEN_SHARE
+    return found.contrast.flat and int((beside < ONE_LEVEL).sum()) > EVEN_SHARE * beside.size
 
 
 def is_tiny(pixels: Pixels) -> bool:

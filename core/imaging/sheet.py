@@ -1,5 +1,6 @@
 """What surrounds the paper: frames, screenshot borders, and the desk that a sheet lies on."""
 
+from functools import reduce
 from math import ceil
 from typing import NamedTuple
 
@@ -60,8 +61,7 @@ def _inside_frame(pixels: Pixels) -> Pixels | None:
     colour = np.median(ring, axis=0).astype(np.uint8)
     if (np.abs(ring.astype(np.int16) - colour).max(axis=1) > FRAME_CONTRAST).mean() > 0.05:
         return None
-    off = cv2.absdiff(deep, np.broadcast_to(colour, deep.shape).copy()).reshape(deep.shape)
-    off = off[..., 0] if off.shape[2] == 1 else np.maximum(np.maximum(off[..., 0], off[..., 1]), off[..., 2])
+    off = _distance(deep, colour)
     differs = off > max(FRAME_CONTRAST, 0.3 * float(off.max()))
     left, top, w, h = cv2.boundingRect(differs.astype(np.uint8))
     if min(w, h) < 8:
@@ -70,6 +70,14 @@ def _inside_frame(pixels: Pixels) -> Pixels | None:
     if min(inner[1].mean(), inner[-2].mean(), inner[:, 1].mean(), inner[:, -2].mean()) < 0.9:
         return None
     return pixels[top + 1 : top + h - 1, left + 1 : left + w - 1]
+
+
+def _distance(pixels: Pixels, colour: Pixels) -> Pixels:
+    """The greatest difference of any channel of pixels (H, W, C) from a colour (C,); (H, W), one channel at a time."""
+    planes = (cv2.extractChannel(pixels, channel) for channel in range(len(colour)))
+    return reduce(
+        np.maximum, (cv2.absdiff(plane, np.full_like(plane, c)) for plane, c in zip(planes, colour, strict=True))
+    )
 
 
 def surround(mask: Pixels) -> Surround | None:

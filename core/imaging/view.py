@@ -50,4 +50,5 @@ def greatest(channels: Floats) -> Floats:
 
 def distance(picture: Floats, paper: Floats) -> Floats:
     """The greatest difference of any channel from the paper's colour (C,), so that no hue is lost; (H, W), 0 to 255."""
-    return greatest(np.abs(picture - paper))
+    off = picture - paper
+    return greatest(np.abs(off, out=off))

@@ -81,4 +81,4 @@ def test_a_cut_out_sheet_lies_on_its_own_colour() -> None:
     colours, alpha = np.full((10, 10, 3), 240, np.uint8), np.full((10, 10), 255, np.uint8)
     colours[4:6, 2:8] = 20
     alpha[0] = 0
-    assert decode.paper_colour(colours, alpha).tolist() == [240, 240, 240]
+    assert decode.paper_colour(np.dstack([colours, alpha])).tolist() == [240, 240, 240]
