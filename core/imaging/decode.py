@@ -104,7 +104,8 @@ def load(image: Image.Image) -> Image.Image:
 
 def _load_streamed(image: Image.Image, factor: int) -> Image.Image:
     orientation = read_orientation(image)
-    small = reduce_streamed(file_of(image).getvalue(), image.format or "", image.size, factor)
+    size = image.size[::-1] if image.format == "TIFF" and orientation >= 5 else image.size  # Pillow tells it upright
+    small = reduce_streamed(file_of(image).getvalue(), image.format or "", size, factor)
     give_back()
     small.getexif()[EXIF_ORIENTATION] = orientation
     return small

@@ -68,13 +68,13 @@ def test_a_header_that_contradicts_itself_is_invalid() -> None:
         reduce_streamed(save(gradient("L"), "PNG"), "PNG", (3100, 71), 2)
 
 
-def test_a_streamed_picture_is_turned_upright() -> None:
+@pytest.mark.parametrize("image_format", ["PNG", "TIFF", "WEBP"])
+def test_a_streamed_picture_is_turned_upright(image_format: str) -> None:
     exif = Image.Exif()
     exif[decode.EXIF_ORIENTATION] = 6
-    pixels, adjustments = decode.decode(
-        decode.load(decode.open_picture(save(gradient("L"), "PNG", exif=exif), MAX_PIXELS))
-    )
-    assert pixels.shape == (1550, 35)
+    data = save(gradient("RGB"), image_format, exif=exif)
+    pixels, adjustments = decode.decode(decode.load(decode.open_picture(data, MAX_PIXELS)))
+    assert pixels.shape == (1550, 35, 3)
     assert adjustments == ["oriented"]
 
 
