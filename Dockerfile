@@ -7,8 +7,9 @@
 
 FROM python:3.11-slim-bookworm
 
-# PyTorch's builds for the CPU, a tenth of the size of those for CUDA. Empty it for a GPU: --build-arg torch_index=
-ARG torch_index=https://download.pytorch.org/whl/cpu
+# Everything is checked by its hash; PyTorch's builds are then those for CUDA, which run on the CPU as well. Those for the CPU alone, a
+# tenth of the size, have hashes that the lock does not hold: --build-arg torch_index=https://download.pytorch.org/whl/cpu
+ARG torch_index=
 
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -16,9 +17,8 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /opt/app
 
-COPY requirements.txt .
-RUN pip install --no-cache-dir --disable-pip-version-check --root-user-action ignore --retries 0 --timeout 5 \
-      ${torch_index:+--extra-index-url "$torch_index"} -r requirements.txt
+COPY install.sh requirements.lock ./
+RUN PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore ./install.sh requirements.lock "$torch_index" && pip check
 
 COPY . .
 

@@ -9,14 +9,19 @@ URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
 SEED ?= 1
 
-# PyTorch's own index of builds for the CPU, a tenth of the size. Left out where there is a GPU; where it cannot be reached, pip
-# falls back on the package index at once.
+# PyTorch's own index of builds for the CPU, a tenth of the size and the one thing that is not checked by its hash; see install.sh.
+# Left out where there is a GPU; empty it (make run TORCH_INDEX=) to have everything checked.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
-PIP_INSTALL = $(BIN)/pip install --quiet --disable-pip-version-check --retries 0 --timeout 5 \
-	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+INSTALL = PIP_QUIET=1 PYTHON=$(BIN)/python ./install.sh
+
+# uv pip compile keeps the versions of a lock that is there; make lock LOCK_FLAGS=--upgrade takes the newest.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" $(LOCK_FLAGS)
+SETS := $(filter-out requirements,$(basename $(wildcard requirements*.txt)))
+SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test fuzz check format data train export report bench checksums samples docker-build docker-run smoke clean
+.PHONY: help install run test fuzz check format lock audit sbom data train export report bench checksums samples docker-build docker-run \
+	smoke clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,17 +29,17 @@ help: ## list the commands
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-# One stamp a requirements file: installing again only when it, or one that it builds on, has changed.
-$(VENV)/.serve: requirements.txt | $(BIN)/python
-	$(PIP_INSTALL) -r requirements.txt
+# One stamp a lock: installing again only when it, or one that it builds on, has changed.
+$(VENV)/.serve: requirements.lock | $(BIN)/python
+	$(INSTALL) $< $(TORCH_INDEX)
 	@touch $@
 
-$(VENV)/.train: requirements-train.txt $(VENV)/.serve
-	$(PIP_INSTALL) -r requirements-train.txt
+$(VENV)/.train: requirements-train.lock $(VENV)/.serve
+	$(INSTALL) $< $(TORCH_INDEX)
 	@touch $@
 
-$(VENV)/.test: requirements-test.txt $(VENV)/.train
-	$(PIP_INSTALL) -r requirements-test.txt
+$(VENV)/.test: requirements-test.lock $(VENV)/.train
+	$(INSTALL) $< $(TORCH_INDEX)
 	@touch $@
 
 install: $(VENV)/.test ## install everything into .venv
@@ -45,9 +50,10 @@ run: $(VENV)/.serve ## serve on port 5000
 test: check ## run the whole suite
 	$(BIN)/pytest
 
-check: $(VENV)/.test ## lint, types and import arrows
+check: $(VENV)/.test ## lint, types, safety and import arrows
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/bandit --quiet --configfile pyproject.toml --recursive .
 	$(BIN)/mypy
 	$(BIN)/pytest --quiet tests/test_imports.py
 
@@ -57,6 +63,23 @@ fuzz: $(VENV)/.test ## read 100,000 damaged pictures and count what comes of the
 format: $(VENV)/.test ## mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# The other sets keep to the versions that serve.
+lock: | $(BIN)/python ## pin every package and its hashes again: requirements*.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check $$(grep --only-matching '^uv==[^ ]*' requirements-test.txt)
+	$(LOCK) requirements.txt --output-file requirements.lock
+	for set in $(SETS); do $(LOCK) --constraints requirements.lock $$set.txt --output-file $$set.lock || exit 1; done
+
+audit: $(VENV)/.test ## look for known holes in what is locked; fails where the database cannot be asked
+	@status=0; for lock in requirements*.lock; do echo "$$lock"; \
+		$(BIN)/pip-audit --strict --progress-spinner off --disable-pip --require-hashes --requirement $$lock || status=1; \
+	done; [ $$status = 0 ] || echo "NOT CLEAN: a hole was found, or a package could not be looked up (see above)" >&2; exit $$status
+
+sbom: $(VENV)/.test ## list the Python packages of the image: sbom.json, CycloneDX
+	$(BIN)/uv pip compile --quiet --no-deps --python-platform linux --python-version 3.11 --generate-hashes requirements.lock \
+		--output-file $(SBOM).lock
+	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-file $(SBOM) $(SBOM).lock
+	@rm $(SBOM).lock
 
 data: $(VENV)/.train ## find or download MNIST
 	$(BIN)/python -m training data

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import StartError
@@ -15,6 +16,9 @@ from core.errors import StartError
 API_TITLE = "MAX PyTorch MNIST"
 API_DESC = "Reads handwritten digits in pictures of any size, colour and polarity."
 API_VERSION = "1.0.0"
+
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+"""Environment variable by which `prometheus_client` knows where processes share their metrics; set for each worker."""
 
 CGROUP = Path("/sys/fs/cgroup")
 
@@ -57,7 +61,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True, hide_input_in_errors=True)
 
-    host: str = Field("0.0.0.0", description="address to listen on")  # noqa: S104  a container's port is mapped from outside
+    host: str = Field(
+        "0.0.0.0",  # noqa: S104  # nosec B104 # a container's port is mapped from outside
+        description="address to listen on",
+    )
     port: int = Field(5000, ge=1, le=65535, description="port to listen on")
     workers: int = Field(
         default_factory=granted_cpus,
@@ -83,8 +90,11 @@ class Settings(BaseSettings):
         50_000_000, ge=1, description="largest image, width times height; checked before decoding"
     )
     max_images: int = Field(256, ge=1, description="most images in one request")
+    max_queue: int = Field(
+        128, ge=0, description="requests that may wait for a thread of one process; one more is answered 503"
+    )
     max_wait_s: float = Field(
-        5.0,
+        2.0,
         gt=0,
         le=600,
         allow_inf_nan=False,
@@ -93,14 +103,25 @@ class Settings(BaseSettings):
     api_keys: CommaSeparated = Field(
         (), repr=False, description="keys, separated by commas; when set, requests must bear one"
     )
+    api_keys_file: Path | None = Field(
+        None,
+        description="file of more keys, one a line; read again at SIGHUP, by which keys are changed without a restart",
+    )
     cors_enable: bool = Field(False, description="answer browsers of other origins")
     cors_origins: CommaSeparated = Field(("*",), description="those origins, separated by commas")
     disable_web_app: bool = Field(False, description="do not serve the web page at `/app/`")
+    metrics_open: bool = Field(True, description="serve `/metrics` without a key, even if keys are set")
+    otel_exporter_otlp_endpoint: str | None = Field(
+        None,
+        pattern="^https?://",
+        description="address of an OpenTelemetry collector (OTLP over HTTP); when set, traces are sent there",
+    )
     log_level: Literal["debug", "info", "warning", "error", "critical"] = Field(
         "info", description="least severe line logged: `debug`, `info`, `warning`, `error` or `critical`"
     )
     log_format: Literal["text", "json"] = Field("text", description="form of the log's lines: `text` or `json`")
-    debug: bool = Field(False, description="serve with Flask's reloader instead of gunicorn")
+    debug: bool = Field(False, description="serve with Flask's reloader instead of gunicorn, on loopback only")
+    debug_anywhere: bool = Field(False, description="let `DEBUG` listen on any `HOST`")
 
     @field_validator("engine", "device", "log_level", "log_format", mode="before")
     @classmethod
@@ -112,7 +133,10 @@ class Settings(BaseSettings):
     def _split(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
-        return tuple(part.strip() for part in value.split(",") if part.strip())
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not parts:  # which would let everybody in, where somebody seems to have meant a few
+            raise PydanticCustomError("nothing_between_commas", "input should hold something between its commas")
+        return parts
 
 
 def load_settings() -> Settings:

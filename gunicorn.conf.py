@@ -4,27 +4,33 @@ Reference: https://docs.gunicorn.org/en/stable/settings.html
 """
 
 import gc
-import json
+import logging
 import os
 import socket
 import sys
 from http import HTTPStatus
 from pathlib import Path
+from typing import cast
 
 import gunicorn.util
+from flask import Flask
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.base import Worker
 
-from api.errors import error_body
+from api.errors import raw_answer
+from api.journal import Journal
 from api.logs import logging_config
-from config import load_settings
-from core.checkpoint import load_checkpoint
+from api.metrics import metrics_of
+from api.metrics_folder import SHARED
+from config import METRICS_FOLDER, load_settings
 from core.errors import StartError
 
 # Set before any worker imports NumPy or PyTorch: their threads times the workers would collapse throughput.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn makes a private file there
+logger = logging.getLogger("gunicorn.conf")
+
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  # nosec B108 # gunicorn makes a private file there
 
 try:
     settings = load_settings()
@@ -38,37 +44,74 @@ threads = settings.threads
 worker_class = "api.worker.QuickWorker"  # by name: imported here, it would import NumPy too early
 logger_class = "api.logs.AccessLogger"
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
+forwarder_headers = ""  # no client tells by a header SCRIPT_NAME where we are: it would mislead others
 keepalive = 5
-graceful_timeout = 30
-timeout = 60
+graceful_timeout = 9  # so that SIGTERM ends within the 10 s that container engines allow
+timeout = 10  # a worker's loop never waits, and gives signs of life while it starts: silence means that it hangs
+worker_connections = 4096
+sendfile = False  # answers are collected before they are sent
 worker_tmp_dir = str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else None  # heartbeats never wait for a disk
 control_socket_disable = True  # nothing of ours uses it, and a read-only home has no room for it
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
+served: Flask | None = None
+"""The application of this worker."""
 
-def post_worker_init(_worker: Worker) -> None:
+
+def when_ready(_server: Arbiter) -> None:
+    """Make the folder in which the workers share their metrics."""
+    try:
+        SHARED.open(str(SHARED_MEMORY), None)
+    except OSError as exc:
+        logger.warning("each worker shows only metrics of its own: %s", exc)
+
+
+def pre_fork(server: Arbiter, worker: Worker) -> None:
+    """Give a worker its place among the metrics."""
+    SHARED.assign(worker.age, [other.age for other in server.WORKERS.values()])
+
+
+def post_fork(_server: Arbiter, worker: Worker) -> None:
+    """Have a worker keep its metrics with the others'."""
+    os.environ.pop(METRICS_FOLDER, None)
+    try:
+        if folder := SHARED.join(worker.age):
+            os.environ[METRICS_FOLDER] = folder
+    except OSError as exc:
+        logger.warning("this worker shows only metrics of its own: %s", exc)
+
+
+def post_worker_init(worker: Worker) -> None:
     """Spare the collector what lives as long as the process: it would look through all of it again and again."""
+    global served
+    served = cast(Flask, worker.wsgi)
     gc.collect()
     gc.freeze()
 
 
-def on_starting(_server: Arbiter) -> None:
-    """Refuse to start on assets that cannot be served, once and before any worker."""
-    try:
-        load_checkpoint(settings.assets_dir, settings.model_name)
-    except StartError as exc:
-        sys.exit(f"the server cannot start: {exc}")
+def worker_exit(_server: Arbiter, _worker: Worker) -> None:
+    """Have a worker send what it has still to tell."""
+    if served is not None:
+        cast(Journal, served.wsgi_app).close()
+
+
+def child_exit(_server: Arbiter, worker: Worker) -> None:
+    """Forget what a worker had in hand when it ended, however it ended."""
+    SHARED.release(worker.age)
+
+
+def on_exit(_server: Arbiter) -> None:
+    """Leave nothing behind."""
+    SHARED.remove()
 
 
 def _write_json_error(sock: socket.socket, status_int: int, reason: str, mesg: str) -> None:  # noqa: ARG001
     """Answer a request that is no HTTP, which never reaches the application, in the shape of every other error."""
-    http_status = HTTPStatus(status_int)
-    body = json.dumps(error_body(http_status.name.lower(), mesg or http_status.phrase)).encode()
-    head = (
-        f"HTTP/1.1 {http_status.value} {http_status.phrase}\r\nConnection: close\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    gunicorn.util.write_nonblock(sock, head.encode("latin-1") + body)
+    status = HTTPStatus(status_int)
+    code = status.name.lower()
+    if served is not None:
+        metrics_of(served).refuse(status_int, code)
+    sock.sendall(raw_answer(status, code, mesg or status.phrase))
 
 
 gunicorn.util.write_error = _write_json_error  # gunicorn offers no setting for it, and its own answer is HTML

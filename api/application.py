@@ -8,18 +8,22 @@ from flask_cors import CORS
 import api.health
 import api.labels
 import api.metadata
+import api.metrics
 import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
 from api.express import Express, raise_failure
+from api.headers import protect
 from api.inference_protocol import JSON_BYTES_HEADER
-from api.namespaces import HEALTH, MODEL, V2
+from api.journal import ID_HEADER, Journal, Observer, note_route
+from api.metrics import Metrics, attach_metrics
+from api.namespaces import HEALTH, METRICS, MODEL, V2
 from api.service import Service, attach_service
 from api.swagger import DescribedApi
 from api.uploads import SPARE_PARTS, UploadRequest
 from api.web import web
 
-EXPOSED_HEADERS = ["Retry-After", "WWW-Authenticate", JSON_BYTES_HEADER]
+EXPOSED_HEADERS = ["Retry-After", "WWW-Authenticate", JSON_BYTES_HEADER, ID_HEADER]
 """Of an answer, that a page of another origin may read beside those that it always may."""
 
 PREFLIGHT_S = 600
@@ -36,6 +40,9 @@ def create_application(
     api_keys: tuple[str, ...] = (),
     cors_origins: Sequence[str] = (),
     web_app: bool = True,
+    metrics_open: bool = True,
+    metrics_folder: str | None = None,
+    observers: Sequence[Observer] = (),
 ) -> Flask:
     """Build the application.
 
@@ -48,23 +55,31 @@ def create_application(
         api_keys: Keys of which a request must bear one; none lets everybody in.
         cors_origins: Origins whose pages may call the service; none for the service's own only.
         web_app: Whether the page to draw on is served at `/app/`.
+        metrics_open: Whether `/metrics` needs no key where keys are set.
+        metrics_folder: Where the server's processes share their metrics; None for this process's alone.
+        observers: Told of every request, beside the metrics.
     """
     app = _new_app(service.max_images, max_upload_bytes)
     attach_service(app, service)
     register_error_handlers(app)
+    protect(app)
+    metrics = Metrics(service, version, metrics_folder)
+    attach_metrics(app, metrics)
+    note_route(app)
     keys = Keys(api_keys)
-    require_api_key(app, keys)
+    require_api_key(app, keys, metrics_open)
     app.before_request(raise_failure)
     if cors_origins:
         CORS(app, origins=list(cors_origins), expose_headers=EXPOSED_HEADERS, max_age=PREFLIGHT_S)
     documented = DescribedApi(
         app, title=title, description=description, version=version, authorizations=AUTHORIZATIONS if api_keys else None
     )
-    for namespace in (MODEL, HEALTH, V2):
+    for namespace in (MODEL, HEALTH, METRICS, V2):
         documented.add_namespace(namespace)
     if web_app:
         app.register_blueprint(web)
-    app.wsgi_app = Express(app.wsgi_app, service, keys, max_upload_bytes)  # type: ignore[method-assign]
+    express = Express(app.wsgi_app, service, keys, max_upload_bytes)
+    app.wsgi_app = Journal(express, [metrics, *observers])  # type: ignore[method-assign]
     return app
 
 

@@ -1,11 +1,14 @@
 """Every error as JSON: `{"status": "error", "code": ..., "message": ...}`; below `/v2` as the protocol has it."""
 
+import json
 import logging
 from http import HTTPStatus
 
 from flask import Flask, Response, jsonify, request
 from werkzeug.exceptions import HTTPException
 
+from api import journal
+from api.headers import HEADERS
 from api.namespaces import V2
 from core.errors import RequestError, ServiceError, Unauthorized, Unavailable
 
@@ -27,11 +30,39 @@ def error_body(code: str, message: str) -> dict[str, str]:
     return {"status": "error", "code": code, "message": message}
 
 
+def raw_answer(status: HTTPStatus, code: str, message: str, path: str = "") -> bytes:
+    """Return the whole answer, head and body, to a request that never reaches the application.
+
+    Args:
+        status: Of the answer.
+        code: The error's stable code.
+        message: What the client should know.
+        path: What was asked for, where that is known.
+    """
+    body = json.dumps(_shape(path, code, message), separators=(",", ":")).encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "Connection: close",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        *([f"Retry-After: {RETRY_AFTER_S}"] if status == HTTPStatus.SERVICE_UNAVAILABLE else []),
+        f"{journal.ID_HEADER}: {journal.current_id() or journal.new_id()}",
+        *(f"{name}: {value}" for name, value in HEADERS),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
 def _answer(status: int, code: str, message: str) -> Response:
-    in_protocol = request.path.startswith(f"{V2.path}/") or request.path == V2.path
-    response = jsonify({"error": message} if in_protocol else error_body(code, message))
+    journal.current().code = code
+    response = jsonify(_shape(request.path, code, message))
     response.status_code = status
     return response
+
+
+def _shape(path: str, code: str, message: str) -> dict[str, str]:
+    """The body of an error, in the form that clients of a path expect."""
+    in_protocol = path.startswith(f"{V2.path}/") or path == V2.path
+    return {"error": message} if in_protocol else error_body(code, message)
 
 
 def _answer_request_error(error: RequestError) -> Response:

@@ -11,7 +11,7 @@ from flask_restx import Resource, fields
 
 from api.namespaces import V2
 from api.service import Service, current_service
-from api.tensors import INPUT, LABEL, PROBABILITIES, read_request, write_answer
+from api.tensors import INPUT, LABEL, LONGEST_ID, PROBABILITIES, read_request, write_answer
 from api.uploads import read_body
 from core.errors import InvalidTensor, UnknownModel
 from model.description import IMAGE_SIZE, LABELS
@@ -63,6 +63,9 @@ MODEL_METADATA = V2.model(
         ),
     },
 )
+EXAMPLE = [255 * (4 <= y < 24 and 12 <= x < 16) for y in range(IMAGE_SIZE) for x in range(IMAGE_SIZE)]
+"""A one, of which Swagger UI makes a request that works."""
+
 PARAMETERS = fields.Raw(description="Of the protocol and its extensions", example={})
 REQUEST_TENSOR = V2.model(
     "RequestTensor",
@@ -70,9 +73,14 @@ REQUEST_TENSOR = V2.model(
         "name": fields.String(required=True, enum=[INPUT], example=INPUT),
         "datatype": fields.String(required=True, enum=["UINT8", "FP32"], description="FP32 runs from 0 to 1"),
         "shape": fields.List(
-            fields.Integer, required=True, description="[N, 28, 28] or [N, 1, 28, 28]", example=[1, 28, 28]
+            fields.Integer,
+            required=True,
+            min_items=3,
+            max_items=4,
+            description="[N, 28, 28] or [N, 1, 28, 28]",
+            example=[1, IMAGE_SIZE, IMAGE_SIZE],
         ),
-        "data": fields.List(fields.Float, description="Flat or nested; light ink on black", example=[0] * 6),
+        "data": fields.List(fields.Float, description="Flat or nested; light ink on black", example=EXAMPLE),
         "parameters": PARAMETERS,
     },
 )
@@ -86,9 +94,9 @@ REQUESTED_OUTPUT = V2.model(
 REQUEST = V2.model(
     "InferenceRequest",
     {
-        "id": fields.String(description="Repeated in the answer", example="1"),
-        "inputs": fields.List(fields.Nested(REQUEST_TENSOR), required=True),
-        "outputs": fields.List(fields.Nested(REQUESTED_OUTPUT), description="By default both"),
+        "id": fields.String(max_length=LONGEST_ID, description="Repeated in the answer", example="1"),
+        "inputs": fields.List(fields.Nested(REQUEST_TENSOR), required=True, min_items=1, max_items=1),
+        "outputs": fields.List(fields.Nested(REQUESTED_OUTPUT), max_items=2, description="By default both"),
         "parameters": PARAMETERS,
     },
 )

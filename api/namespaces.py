@@ -4,6 +4,7 @@ from flask_restx import Namespace, fields
 
 MODEL = Namespace("model", description="Read digits, and know what reads them")
 HEALTH = Namespace("health", description="Is the server alive, can it read")
+METRICS = Namespace("metrics", description="How the server is doing, for Prometheus")
 V2 = Namespace("v2", description="The Open Inference Protocol, for programs written for another model server")
 
 ERROR = MODEL.model(
@@ -23,4 +24,4 @@ ERROR = MODEL.model(
         ),
     },
 )
-HEALTH.models[ERROR.name] = ERROR
+HEALTH.models[ERROR.name] = METRICS.models[ERROR.name] = ERROR

@@ -8,6 +8,7 @@ from typing import Any
 
 OPENAPI = "3.0.3"
 JSON = "application/json"
+TEXT = "text/plain"
 METHODS = ("get", "post")
 SCHEMA_KEYS = ("type", "format", "default", "enum", "items", "minimum", "maximum")
 BINARY = {"type": "string", "format": "binary"}
@@ -71,7 +72,8 @@ def _form(parameters: list[Node]) -> Node:
     if not fields:
         return {}
     properties = {
-        field["name"]: {"type": "array", "items": BINARY, "description": field["description"]} for field in fields
+        field["name"]: {"type": "array", "items": BINARY, "minItems": 1, "description": field["description"]}
+        for field in fields
     }
     required = [field["name"] for field in fields if field.get("required")]
     return {"multipart/form-data": {"schema": {"type": "object", "properties": properties, "required": required}}}
@@ -86,7 +88,8 @@ def _body(parameters: list[Node]) -> Node:
 def _response(response: Node) -> Node:
     if "schema" not in response:
         return response
-    return {"description": response["description"], "content": {JSON: {"schema": response["schema"]}}}
+    media_type = TEXT if response["schema"].get("type") == "string" else JSON
+    return {"description": response["description"], "content": {media_type: {"schema": response["schema"]}}}
 
 
 def _with_references_moved(node: Any) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Response, request
 from flask_restx import Resource, fields
+from flask_restx.inputs import int_range
 from werkzeug.datastructures import FileStorage
 
 from api.namespaces import ERROR, MODEL
@@ -58,7 +59,11 @@ PARAMETERS.add_argument(
     "image", type=FileStorage, location="files", required=True, help="A picture of one digit; repeat the field for more"
 )
 PARAMETERS.add_argument(
-    "top_k", type=int, location="args", default=1, help=f"Predictions for each image, 1 to {len(LABELS)}"
+    "top_k",
+    type=int_range(1, len(LABELS)),
+    location="args",
+    default=1,
+    help=f"Predictions for each image, 1 to {len(LABELS)}",
 )
 PARAMETERS.add_argument(
     "explain", type=str, choices=("false", "true"), location="args", default="false", help="Show what the network saw"

@@ -24,13 +24,29 @@ INPUT = "digits"
 LABEL, PROBABILITIES = "label", "probabilities"
 
 MOST_JSON_BYTES = 5 * 2**19
-"""Of a request's JSON; parsed, hostile JSON takes twenty times its size in memory."""
+"""Of a request's JSON."""
+
+SIGNS = {b",": IMAGE_SIZE**2, b"[": IMAGE_SIZE + 2, b"{": 0, b":": 0}
+"""What separates or begins values in JSON, and how many a digit needs: a pixel a value, and a list for each row,
+channel and image. A parsed value takes up to a hundred times its bytes in memory, so they are counted before."""
+
+SPARE_VALUES = 2000
+"""More than all that a request's JSON holds beside its digits."""
+
+LONGEST_ID = 1000
+"""Characters of the text by which a client knows its request again."""
+
+NUMBERS: dict[str, set[type]] = {"UINT8": {int}, "FP32": {int, float}}
+"""What the values of a datatype are in JSON."""
+
+TOP = {"UINT8": WHITE, "FP32": 1}
+"""White, in each datatype."""
 
 MOST_REASONS = 3
 """Of what is wrong with a request, in one message."""
 
 Strict = ConfigDict(strict=True, hide_input_in_errors=True)
-Size = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class InputParameters(BaseModel):
@@ -78,7 +94,7 @@ class InferenceRequest(BaseModel):
     """What the JSON of a request holds."""
 
     model_config = Strict
-    id: Annotated[str, Field(max_length=1000)] | None = None
+    id: Annotated[str, Field(max_length=LONGEST_ID)] | None = None
     inputs: list[InputTensor] = Field(min_length=1, max_length=1)
     outputs: list[RequestedOutput] = Field([], max_length=2)
     parameters: RequestParameters = RequestParameters()
@@ -105,10 +121,11 @@ def read_request(body: bytes, json_bytes: int | None, most_digits: int) -> tuple
 
     Raises:
         InvalidTensor: The request is not of the protocol's form, or its tensor is not one of canonical digits.
-        BodyTooLarge: The JSON is larger than `MOST_JSON_BYTES`.
+        BodyTooLarge: The JSON is larger than `MOST_JSON_BYTES`, or holds more values than so many digits need.
         TooManyImages: More digits than allowed.
     """
     text, binary = _split(body, json_bytes)
+    _check_values(text, most_digits)
     try:
         request = InferenceRequest.model_validate_json(text)
     except ValidationError as exc:
@@ -123,14 +140,20 @@ def read_request(body: bytes, json_bytes: int | None, most_digits: int) -> tuple
     return request, _to_pixels(values, tensor.datatype).reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
 
 
-def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, bytes]:
+def _split(body: bytes, json_bytes: int | None) -> tuple[bytes, memoryview]:
     if json_bytes is None:
         json_bytes = len(body)
     if json_bytes > len(body):
         raise InvalidTensor(f"the body has {len(body):,} bytes, fewer than its JSON's {json_bytes:,}")
     if json_bytes > MOST_JSON_BYTES:
         raise BodyTooLarge(f"the JSON is larger than {MOST_JSON_BYTES:,} bytes: send fewer digits, or binary tensors")
-    return body[:json_bytes], body[json_bytes:]
+    return body[:json_bytes], memoryview(body)[json_bytes:]
+
+
+def _check_values(text: bytes, most_digits: int) -> None:
+    """Refuse JSON that would take far more memory than digits do."""
+    if any(text.count(sign) > most_digits * needed + SPARE_VALUES for sign, needed in SIGNS.items()):
+        raise BodyTooLarge(f"the JSON holds more values than {most_digits:,} digits need")
 
 
 def _reasons(exc: ValidationError) -> Iterator[str]:
@@ -148,7 +171,7 @@ def _check_shape(shape: Sequence[int], most_digits: int) -> None:
         raise TooManyImages(f"the request holds {shape[0]} digits; at most {most_digits} are allowed")
 
 
-def _values(tensor: InputTensor, binary: bytes) -> NDArray[Any]:
+def _values(tensor: InputTensor, binary: memoryview) -> NDArray[Any]:
     """Return the tensor's values, flat, as they were sent."""
     size = tensor.parameters.binary_data_size
     if (size is None) == (tensor.data is None):
@@ -160,20 +183,32 @@ def _values(tensor: InputTensor, binary: bytes) -> NDArray[Any]:
         if len(binary) % dtype.itemsize:
             raise InvalidTensor(f"{len(binary):,} bytes are no whole number of {tensor.datatype} values")
         return np.frombuffer(binary, dtype)
+    return _numbers(tensor.data, tensor.datatype)
+
+
+def _numbers(data: list[Any], datatype: str) -> NDArray[np.float64]:
+    """Return values, nested in any regular way, flat."""
+    values = np.array(data, object).ravel()  # as objects: for one text, NumPy would turn all to texts of its length
+    kinds = set(map(type, values))
+    if list in kinds:
+        raise InvalidTensor(f"the data of '{INPUT}' are ragged: nest them as its shape has it, or not at all")
+    if not kinds <= NUMBERS[datatype]:
+        raise InvalidTensor(f"the data of '{INPUT}' are no {datatype} values")
     try:
-        return np.array(tensor.data).ravel()
-    except (ValueError, OverflowError, RecursionError) as exc:
-        raise InvalidTensor(f"the data of '{INPUT}' are ragged: nest them as its shape has it, or not at all") from exc
+        return values.astype(np.float64)
+    except OverflowError as exc:
+        raise _out_of_range(datatype) from exc
 
 
 def _to_pixels(values: NDArray[Any], datatype: str) -> Digits:
     """Return values of a datatype as pixels 0 to 255; FP32 runs from 0 to 1."""
-    kinds, top = ("iu", WHITE) if datatype == "UINT8" else ("iuf", 1)
-    if values.dtype.kind not in kinds:
-        raise InvalidTensor(f"the data of '{INPUT}' are no {datatype} values")
-    if not bool(((values >= 0) & (values <= top)).all()):  # NaN is neither
-        raise InvalidTensor(f"the {datatype} values of '{INPUT}' are not all from 0 to {top}")
+    if not bool(((values >= 0) & (values <= TOP[datatype])).all()):  # NaN is neither
+        raise _out_of_range(datatype)
     return values.astype(np.uint8) if datatype == "UINT8" else np.rint(values * WHITE).astype(np.uint8)
+
+
+def _out_of_range(datatype: str) -> InvalidTensor:
+    return InvalidTensor(f"the {datatype} values of '{INPUT}' are not all from 0 to {TOP[datatype]}")
 
 
 def write_answer(

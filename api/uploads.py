@@ -1,12 +1,14 @@
 """From a request to the pictures in it, whichever way they were sent."""
 
 from collections.abc import Iterable
+from io import BytesIO
 from typing import Any
 
 from flask import Request
 from werkzeug.datastructures import FileStorage, ImmutableMultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from api.multipart import CONTENT_TYPE, MultipartParser
 from core.errors import BodyTooLarge, MissingImage, TooManyImages, UnsupportedMediaType
 from core.model import Picture
 
@@ -26,9 +28,20 @@ class SentOrder(ImmutableMultiDict[str, Any]):
 
 
 class UploadRequest(Request):
-    """Flask's request, whose uploads keep the order in which they were sent."""
+    """Flask's request, whose uploads keep the order in which they were sent and never touch a disk."""
 
     parameter_storage_class = SentOrder
+    form_data_parser_class = MultipartParser
+
+    @property
+    def mimetype_params(self) -> dict[str, str]:
+        """Parameters of the content type; a boundary that should be quoted may also be bare, as many send it."""
+        found = CONTENT_TYPE.fullmatch(self.content_type or "")
+        return {"boundary": found[2]} if found else super().mimetype_params
+
+    def _get_file_stream(self, *_: Any, **__: Any) -> BytesIO:
+        """Keep an upload in memory, which `MAX_CONTENT_LENGTH` bounds: Werkzeug would put a large one into a file."""
+        return BytesIO()
 
 
 def read_pictures(request: Request, max_images: int) -> list[Picture]:
@@ -47,7 +60,7 @@ def read_pictures(request: Request, max_images: int) -> list[Picture]:
     try:
         return _read_pictures(request, max_images)
     except RequestEntityTooLarge as exc:
-        raise _too_large(request, max_images) from exc
+        raise _body_too_large(request) from exc
 
 
 def read_body(request: Request) -> bytes:
@@ -111,13 +124,6 @@ def _explain_missing(request: Request) -> str:
     others = ", ".join(sorted({_shown(field) for field in (*request.files, *request.form)})[:5])
     found = f"it holds {others}" if others else "it holds no file"
     return f"the request has no field named 'image' or 'file': {found}"
-
-
-def _too_large(request: Request, max_images: int) -> BodyTooLarge | TooManyImages:
-    """Tell apart the two reasons for which Werkzeug refuses a body: its bytes, and its number of parts."""
-    if request.content_length is not None and request.content_length <= (request.max_content_length or 0):
-        return TooManyImages(f"the request has more parts than {max_images} images need, or an enormous text field")
-    return _body_too_large(request)
 
 
 def _body_too_large(request: Request) -> BodyTooLarge:

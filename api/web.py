@@ -10,6 +10,8 @@ from pathlib import Path
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import NotFound
 
+from api.headers import PAGE_HEADERS
+
 ROOT = Path(__file__).parents[1]
 WEB, SAMPLES = ROOT / "web", ROOT / "samples"
 
@@ -39,15 +41,11 @@ SAMPLE_NAMES = (
 )
 """The sample pictures that the page offers, one a digit; nothing else of that folder is served."""
 
-SECURITY_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
 """No inline code, no other host, no frame, no markup made from text. `blob:` shows the picture that is being sent,
 `data:` the 28x28 that the network saw."""
 
@@ -84,5 +82,5 @@ def page_files() -> dict[str, Path]:
 @web.after_request
 def protect(response: Response) -> Response:
     """Tell the browser what the page may do, which is little."""
-    response.headers.update(SECURITY_HEADERS)
+    response.headers.update(PAGE_HEADERS | {"Content-Security-Policy": POLICY})
     return response

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from core.engine import Digits, Engine, Logits
 from core.errors import RequestError, TooManyImages
 from core.image import CanonicalDigit, read_digit
+from core.stopwatch import Stopwatch
 
 READING_S = 1.7
 """Of computing time for the pictures of one request; photos take about 0.03 s each, a thousand small digits less."""
@@ -57,12 +58,13 @@ class ModelWrapper:
         self.temperature = temperature
         self._max_image_pixels = max_image_pixels
 
-    def read(self, pictures: Sequence[Picture], top_k: int = 1) -> list[Reading]:
+    def read(self, pictures: Sequence[Picture], top_k: int = 1, watch: Stopwatch | None = None) -> list[Reading]:
         """Read pictures as one batch.
 
         Args:
             pictures: At least one.
             top_k: Predictions for each, 1 to 10.
+            watch: Is told when the phases `decode` and `infer` end.
 
         Returns:
             One reading a picture, in their order.
@@ -71,9 +73,14 @@ class ModelWrapper:
             TooManyImages: Reading them takes longer than one request may.
             RequestError: Of the class of the first picture that cannot be read; the message names every such picture.
         """
-        digits = self.pre_process(pictures)
+        watch = watch or Stopwatch()
+        try:
+            digits = self.pre_process(pictures)
+        finally:
+            watch.lap("decode")
         logits = self.predict(np.array([digit.pixels for digit in digits]))
         predictions = self.post_process(logits, top_k)
+        watch.lap("infer")
         return [Reading(*reading) for reading in zip(predictions, digits, strict=True)]
 
     def pre_process(self, pictures: Sequence[Picture]) -> list[CanonicalDigit]:

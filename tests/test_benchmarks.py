@@ -20,6 +20,7 @@ from benchmarks.servers.load import Load, LoadFailed, Request, parse_wrk
 from benchmarks.servers.processes import ServerFailed, ServerProcess, descendants, free_port
 from benchmarks.servers.rounds import Outcome, Round
 from benchmarks.servers.serving import Setup
+from benchmarks.slow_clients import Honest, loopback_address
 
 ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "assets"
@@ -196,6 +197,21 @@ def test_a_server_that_ends_is_quoted(tmp_path: Path) -> None:
 def test_a_server_that_never_answers_is_given_up(tmp_path: Path) -> None:
     with run("import time; time.sleep(60)", tmp_path) as process, pytest.raises(ServerFailed, match="not ready"):
         process.wait_until(f"http://127.0.0.1:{free_port()}/", Request(), 0.1)
+
+
+@pytest.mark.parametrize("url", ["http://example.com", "http://10.0.0.1:5000", "https://127.0.0.1", "127.0.0.1:5000"])
+def test_slow_clients_are_sent_to_this_machine_only(url: str) -> None:
+    with pytest.raises(ValueError, match="on this machine"):
+        loopback_address(url)
+    assert loopback_address("http://localhost:5000") == ("127.0.0.1", 5000)
+
+
+def test_honest_clients_without_an_answer_have_waited_for_ever() -> None:
+    honest = Honest()
+    honest.times_ms["small PNG"] += [float(number) for number in range(1, 101)]
+    assert honest.percentile("small PNG", 50) == pytest.approx(50.5)
+    assert honest.percentile("small PNG", 99) == pytest.approx(99.99)
+    assert honest.percentile("67 KB BMP", 99) == float("inf")
 
 
 @pytest.mark.e2e

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404 # each call is looked at by itself
 import sys
 import sysconfig
 from pathlib import Path
@@ -86,7 +86,7 @@ def _make(folder: Path, family: str) -> None:
 
 def _run(command: list[str]) -> None:
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S)  # noqa: S603  ours
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=INSTALL_S)  # noqa: S603  ours  # nosec B603
     except subprocess.CalledProcessError as exc:
         raise EnvironmentFailed(_reason(exc.stderr or exc.stdout)) from exc
     except (OSError, subprocess.TimeoutExpired) as exc:

@@ -9,7 +9,7 @@ import http.client
 import os
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404 # each call is looked at by itself
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -77,7 +77,7 @@ class ServerProcess:
         self._log = log
         self.started = time.monotonic()
         with log.open("wb") as output:
-            self._root = subprocess.Popen(  # noqa: S603  commands are of the catalogue
+            self._root = subprocess.Popen(  # noqa: S603  commands are of the catalogue  # nosec B603
                 command,
                 env=environ,
                 cwd=cwd,

@@ -5,7 +5,6 @@ formats Pillow has decoded the whole. It is imported where it is needed, as trai
 """
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -72,10 +71,10 @@ def reduce_streamed(data: bytes, image_format: str, size: tuple[int, int], facto
 
 def import_vips() -> Any:
     """libvips, on one thread, as processes share the cores among themselves, keeping nothing and silent."""
-    os.environ.setdefault("VIPS_CONCURRENCY", "1")
     logging.getLogger("pyvips").setLevel(logging.CRITICAL + 1)  # a client's file must not write into the operator's log
     import pyvips
 
+    pyvips.concurrency_set(1)
     pyvips.cache_set_max(0)
     return pyvips
 

@@ -24,7 +24,7 @@ from core.imaging.limits import HELD_BYTES, check_size, file_of, is_streamed
 from core.imaging.parts import MOST_META_BYTES, needed_parts
 
 # libjpeg refuses what would take more memory, even if a header that contradicts itself hides that from us.
-os.environ.setdefault("JPEGMEM", f"{HELD_BYTES // 1000 + 2000}")
+os.putenv("JPEGMEM", f"{HELD_BYTES // 1000 + 2000}")
 
 # Pillow warns of odd metadata; a client's file must not write into the operator's log.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")

@@ -85,7 +85,9 @@ def test_swagger_ui_asks_no_other_host(client: FlaskClient) -> None:
 def test_swagger_describes_every_route(app: Flask, client: FlaskClient) -> None:
     described = client.get("/swagger.json").json
     assert described is not None
-    routes = {str(rule) for rule in app.url_map.iter_rules() if str(rule).startswith(("/model", "/health", "/v2"))}
+    routes = {
+        str(rule) for rule in app.url_map.iter_rules() if str(rule).startswith(("/model", "/health", "/metrics", "/v2"))
+    }
     assert {route.replace("<", "{").replace(">", "}") for route in routes} == set(described["paths"])
     operations = [path.get("get") or path["post"] for path in described["paths"].values()]
     assert all(operation["summary"] for operation in operations)

@@ -13,6 +13,14 @@ def test_a_full_gate_refuses_after_the_wait() -> None:
         pass
 
 
+def test_a_wait_that_began_before_counts() -> None:
+    gate = Gate(max_wait_s=60, slots=1)
+    with gate.turn(), pytest.raises(Overloaded), gate.turn(since=time.perf_counter() - 61):
+        pass
+    with gate.turn(since=time.perf_counter() - 61):
+        pass  # who finds a slot free has it, however late
+
+
 def test_a_slot_is_free_again_after_an_error() -> None:
     gate = Gate(max_wait_s=0.01, slots=1)
     with pytest.raises(ValueError, match="inside"), gate.turn():

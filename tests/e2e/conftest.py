@@ -11,12 +11,14 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 from playwright.sync_api import Browser, sync_playwright
 
 from config import Settings
+from tests.e2e.hostile import Target
 from tests.e2e.visit import Visit, visiting
 
 ROOT = Path(__file__).parents[2]
@@ -81,13 +83,17 @@ def environment(**settings: object) -> dict[str, str]:
     return inherited | {"HOST": "127.0.0.1"} | {name.upper(): str(value) for name, value in settings.items()}
 
 
-def start(log: Path, **settings: object) -> Server:
+def start(log: Path, *, also: dict[str, str] | None = None, open_files: int | None = None, **settings: Any) -> Server:
+    """Start a server with settings of its own, perhaps with more in its environment, and with few open files."""
     port = free_port()
+    command = [sys.executable, "app.py"]
+    if open_files is not None:
+        command = ["prlimit", f"--nofile={open_files}", *command]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "app.py"],
+            command,
             cwd=ROOT,
-            env=environment(port=port, **settings),
+            env=environment(port=port, **settings) | (also or {}),
             stdout=output,
             stderr=subprocess.STDOUT,
         )
@@ -95,12 +101,13 @@ def start(log: Path, **settings: object) -> Server:
 
 
 @contextlib.contextmanager
-def serving(probe: str = "ready", **settings: object) -> Iterator[Server]:
-    """A server with settings of its own, ready (or at least live) at the start and stopped at the end."""
+def serving(probe: str | None = "ready", **settings: Any) -> Iterator[Server]:
+    """A server as `start` starts it, ready (or at least live, or just started) and stopped at the end."""
     with tempfile.TemporaryDirectory() as folder:
         server = start(Path(folder) / "log", **settings)
         try:
-            server.wait_for(probe)
+            if probe is not None:
+                server.wait_for(probe)
             yield server
         finally:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -133,7 +140,7 @@ def serve() -> Serve:
 def refused(tmp_path: Path) -> Callable[..., tuple[int, list[str]]]:
     """Starts a server that must not come up; returns its exit status and the lines that it wrote."""
 
-    def run(**settings: object) -> tuple[int, list[str]]:
+    def run(**settings: Any) -> tuple[int, list[str]]:
         server = start(tmp_path / "log", **settings)
         status = server.process.wait(START_S)
         return status, server.log.splitlines()
@@ -159,3 +166,12 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         return
     with serving(engine=request.param) as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def target() -> Iterator[Target]:
+    """A server with one worker, for hostile requests; one for all of them, so that each meets what others left."""
+    with serving(workers=1) as server:
+        target = Target(server)
+        yield target
+        target.assert_at_rest()

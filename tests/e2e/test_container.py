@@ -3,7 +3,9 @@
 import contextlib
 import functools
 import http.server
+import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -16,15 +18,21 @@ from pathlib import Path
 
 import pytest
 import requests
+from packaging.utils import canonicalize_name
 
 from core.integrity import CHECKSUMS_NAME, write_checksums
-from tests.contract import assert_predictions
+from tests.contract import assert_error, assert_predictions
+from tests.deploy.manifests import KUBERNETES, docker_options, find, needs_kustomize, pod_of
+from tests.deploy.manifests import build as build_manifests
 from tests.e2e.conftest import ROOT, free_port
+from tests.test_locks import IMAGE, locked
 
 pytestmark = [pytest.mark.e2e, pytest.mark.container, pytest.mark.timeout(1500)]
 
 HARDENED = ["--read-only", "--tmpfs", "/tmp", "--user", "12345:0", "--cap-drop", "ALL"]  # noqa: S108
 BASE_IMAGE = "python:3.11-slim-bookworm"
+STOP_S = 10
+"""In which the server ends, all that it has accepted answered."""
 
 
 def docker(*arguments: str, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
@@ -100,6 +108,34 @@ def test_container_runs_without_privileges_and_stops_cleanly(image: str) -> None
         assert docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
 
 
+@needs_kustomize()
+@pytest.mark.parametrize(("kind", "overlay"), [("Deployment", "openshift"), ("InferenceService", "kserve")])
+def test_the_container_bears_what_a_cluster_imposes(image: str, kind: str, overlay: str) -> None:
+    """As any user of OpenShift's range, with a pod's limits and without its privileges: ready, asked, and stopped."""
+    pod = pod_of(find(build_manifests(KUBERNETES / overlay), kind))
+    user = random.randrange(1_000_000_000, 2_000_000_000)
+    (container,) = pod["containers"]
+    with running(image, *docker_options(pod, user)) as (name, url):
+        for probe in (container["startupProbe"], container["readinessProbe"], container["livenessProbe"]):
+            assert requests.get(url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]).ok
+        picture = {"image": (ROOT / "samples" / "7.png").read_bytes()}
+        answer = requests.post(f"{url}/model/predict", files=picture, timeout=30)
+        assert assert_predictions(answer, 1)[0]["prediction"] == 7
+        whole_upload = {"image": bytes(10 * 2**20 - 1000)}
+        assert_error(requests.post(f"{url}/model/predict", files=whole_upload, timeout=30), 400, "invalid_image")
+        status = dict(line.split(":", 1) for line in docker("exec", name, "cat", "/proc/1/status").stdout.splitlines())
+        assert set(status["Uid"].split()) == {str(user)}
+        assert (int(status["CapBnd"], 16), int(status["CapEff"], 16)) == (0, 0)
+        assert (status["NoNewPrivs"].strip(), status["Seccomp"].strip()) == ("1", "2")
+        assert docker("exec", name, "sh", "-c", "touch /opt/app/x").returncode != 0
+        workers = docker("exec", name, "sh", "-c", "cat /proc/[0-9]*/stat").stdout.count(" (python) ") - 1
+        assert workers == int(container["resources"]["limits"]["cpu"])
+        began = time.monotonic()
+        assert docker("stop", "--time", "30", name).returncode == 0
+        assert time.monotonic() - began < STOP_S
+        assert docker("inspect", "--format", "{{.State.ExitCode}}", name).stdout.strip() == "0"
+
+
 def test_image_is_a_good_citizen(image: str) -> None:
     """It has a health check, an exec-form command and no root user, and holds nothing but what it needs."""
     template = "{{json .Config.Healthcheck.Test}} {{json .Config.Cmd}} {{.Config.User}}"
@@ -107,9 +143,20 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert "/health/ready" in inspected
     assert '["python","app.py"] 1001:0' in inspected
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
-    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "requirements.txt"}
+    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "install.sh", "requirements.lock"}
     data = {"assets", "samples", "sha512sums.txt", "web"}
     assert {file for file in files if file != "__pycache__"} == code | data
+
+
+def test_image_holds_what_is_locked_and_nothing_that_builds(image: str) -> None:
+    listed = json.loads(docker("run", "--rm", image, "python", "-m", "pip", "list", "--format", "json").stdout)
+    versions = {canonicalize_name(package["name"]): package["version"] for package in listed}
+    pins = [pin for pins in locked("requirements").values() for pin in pins]
+    for pin in pins:
+        if pin.marker is None or pin.marker.evaluate(IMAGE):
+            assert pin.specifier.contains(versions[canonicalize_name(pin.name)]), pin
+    compilers = docker("run", "--rm", image, "sh", "-c", "command -v cc gcc g++ clang make ld")
+    assert compilers.stdout == ""
 
 
 def compose() -> list[str]:

@@ -206,4 +206,4 @@ def test_what_is_no_http_is_answered_in_json_too(url: str, request_bytes: bytes)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"\r\nContent-Type: application/json\r\n" in answer
-    assert b'{"status": "error", "code": "bad_request", "message": ' in answer
+    assert b'{"status":"error","code":"bad_request","message":' in answer

@@ -197,4 +197,14 @@ def test_debug_serves_with_the_reloader(serve: Serve) -> None:
     with serve(debug="true") as server:
         assert_predictions(post(server), 1)
         assert "Restarting with" in server.log
-        assert_error(requests.get(f"{server.url}/console", timeout=30), 404, "not_found")
+        for path in (
+            "console",
+            "nowhere?__debugger__=yes&cmd=resource&f=debugger.js",
+            "nowhere?__debugger__=yes&cmd=printpin",
+        ):
+            assert_error(requests.get(f"{server.url}/{path}", timeout=30), 404, "not_found")
+        assert "Debugger PIN" not in server.log
+
+
+def test_debug_is_refused_where_others_could_reach_it(refused: Refused) -> None:
+    assert_refused(refused, "HOST is '0.0.0.0'", "HOST=127.0.0.1", "DEBUG_ANYWHERE=true", debug="true", host="")

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 import requests
 
-from api.worker import REQUEST_S
+from api.connection import REQUEST_S
 from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, Serve, Server, serving
 
@@ -110,7 +110,7 @@ def test_who_does_not_send_a_whole_request_is_told(narrow: Server) -> None:
         while chunk := client.recv(65536):
             data += chunk
     assert data.startswith(b"HTTP/1.1 408 ")
-    assert b'"code": "request_timeout"' in data
+    assert b'"code":"request_timeout"' in data
     assert f"{REQUEST_S:g} s".encode() in data
 
 
