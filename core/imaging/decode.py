@@ -5,7 +5,6 @@ header before anything is decoded, and whatever a decoder raises becomes `Invali
 (https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html), and libvips that of large pictures.
 """
 
-import os
 import struct
 import warnings
 import zlib
@@ -23,9 +22,6 @@ from core.imaging.bands import DEEP_MODES, reduce_loaded, reduce_streamed, rows_
 from core.imaging.limits import HELD_BYTES, check_size, file_of, is_streamed
 from core.imaging.parts import MOST_META_BYTES, needed_parts
 
-# libjpeg refuses what would take more memory, even if a header that contradicts itself hides that from us.
-os.putenv("JPEGMEM", f"{HELD_BYTES // 1000 + 2000}")
-
 # Pillow warns of odd metadata; a client's file must not write into the operator's log.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -42,6 +38,10 @@ WEBP_HELD_PIXELS = 2**20
 """Pillow holds a WebP four times; larger ones are decoded by libvips."""
 
 EXIF_ORIENTATION = 0x0112
+
+LIBJPEG_BOUND = {"JPEGMEM": f"{HELD_BYTES // 1000 + 2000}"}
+"""Environment of a process in which libjpeg refuses what would take more memory, even where a header hides that from
+us."""
 
 _UNREADABLE = "not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture"
 _DECODER_ERRORS = (
