@@ -72,23 +72,29 @@ def measure_uneven(seen: View, dark: bool, share: float = STROKE_SHARE) -> Contr
         dark: whether the ink is darker than its paper.
         share: between a stroke's width and a shadow's.
     """
-    light = seen if dark else View(255 - seen.picture, 255 - seen.small, seen.enlarged)
-    return Contrast(_fall(light, share), dark, flat=False)
+    return Contrast(_fall(seen, dark, share), dark, flat=False)
 
 
-def _fall(seen: View, share: float) -> Floats:
-    """How far the light falls below the paper's, as a share of the paper's; (H, W)."""
+def _fall(seen: View, dark: bool, share: float) -> Floats:
+    """How far the light falls below the paper's, or rises above it, as a share of the paper's; (H, W)."""
     height, width = seen.picture.shape[:2]
-    paper = paper_light(seen.small, share)
-    deep = float(paper.min()) < DEEPEST_SHADOW
-    inverse = cv2.GaussianBlur(1 / np.maximum(paper, np.float32(DEEPEST_SHADOW)), (0, 0), 2)
-    full = resize(paper * inverse.reshape(paper.shape), (width, height), cv2.INTER_LINEAR) if deep else np.float32(1)
-    fall = resize(inverse, (width, height), cv2.INTER_LINEAR)
-    fall *= seen.picture
-    np.subtract(full, fall, out=fall)
-    ink = along_ink(np.maximum(fall, 0, out=fall))
+    paper = paper_light(seen.small if dark else 255 - seen.small, share)
+    fall = _relative_fall(seen.picture, paper, dark)
     steps = cv2.resize(paper_steps(paper), (width, height), interpolation=cv2.INTER_NEAREST)
-    return np.where(steps > 0, np.float32(0), ink)
+    return np.where(steps > 0, np.float32(0), along_ink(fall))
+
+
+def _relative_fall(picture: Floats, paper: Floats, dark: bool) -> Floats:
+    """The fall of each channel (H, W, C) below the light of paper (h, w, C); in few arrays, as they are large."""
+    size = picture.shape[1::-1]
+    inverse = cv2.GaussianBlur(1 / np.maximum(paper, np.float32(DEEPEST_SHADOW)), (0, 0), 2)
+    fall = resize(inverse, size, cv2.INTER_LINEAR)
+    fall *= picture if dark else 255 - picture
+    if float(paper.min()) < DEEPEST_SHADOW:
+        np.subtract(resize(paper * inverse.reshape(paper.shape), size, cv2.INTER_LINEAR), fall, out=fall)
+    else:
+        np.subtract(np.float32(1), fall, out=fall)
+    return np.maximum(fall, 0, out=fall)
 
 
 def along_ink(channels: Floats) -> Floats:

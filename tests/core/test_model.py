@@ -2,11 +2,13 @@ import math
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from core.engine import Engine
-from core.errors import InvalidImage, NoInk
-from core.model import ModelWrapper, Picture, Prediction, softmax
-from tests.hand_set import band_pixels, band_png
+from core import model
+from core.engine import Digits, Engine, Logits
+from core.errors import InvalidImage, NoInk, TooManyImages
+from core.model import BATCH, ModelWrapper, Picture, Prediction, softmax
+from tests.hand_set import band_pixels, band_png, encode
 
 
 def test_read_runs_the_three_phases(wrapper: ModelWrapper) -> None:
@@ -53,3 +55,29 @@ def test_softmax_sums_to_one_and_survives_large_logits() -> None:
     assert probabilities.sum(axis=1) == pytest.approx([1, 1])
     assert probabilities[0, 0] == 1
     assert np.isfinite(probabilities).all()
+
+
+def test_many_digits_are_predicted_in_batches(wrapper: ModelWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    digits = np.stack([band_pixels(**{f"b{number % 10}": 255}) for number in range(2 * BATCH + 3)])
+    whole = wrapper.engine.logits(digits)
+    sizes: list[int] = []
+    logits = wrapper.engine.logits
+
+    def count(_: Engine, part: Digits) -> Logits:
+        sizes.append(len(part))
+        return logits(part)
+
+    monkeypatch.setattr(type(wrapper.engine), "logits", count)
+    assert np.allclose(wrapper.predict(digits), whole)
+    assert sizes == [BATCH, BATCH, 3]
+
+
+def test_pictures_that_take_too_long_together_are_too_many(
+    wrapper: ModelWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model, "READING_S", 0.0)
+    blank = encode(Image.new("L", (60, 60)))
+    with pytest.raises(TooManyImages, match=r"the first 0 of 2 images .* send fewer"):
+        wrapper.read([Picture(blank), Picture(blank)])
+    with pytest.raises(NoInk):
+        wrapper.read([Picture(blank)])

@@ -3,6 +3,7 @@ import numpy as np
 
 from core.imaging import lines, paper, pieces, search
 from core.imaging.canonical import canonical
+from core.imaging.ink import Contrast
 from samples.strokes import draw_digit
 
 RNG_SEED = 11
@@ -138,3 +139,9 @@ def test_a_tiny_picture_that_was_enlarged_smoothly_is_read_as_a_tiny_one() -> No
     assert not found.contrast.dark
     ink = cv2.resize(large, found.mask.shape[::-1], interpolation=cv2.INTER_CUBIC) > 128
     assert (found.mask[ink] > 0).all()
+
+
+def test_ink_without_any_paper_is_not_even() -> None:
+    ink = np.ones((20, 20), np.float32)
+    full = search.Found(np.ones((20, 20), np.uint8), Contrast(ink, dark=True, flat=True))
+    assert not search.is_even(full)

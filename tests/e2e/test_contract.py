@@ -5,6 +5,7 @@ It assumes the default settings.
 
 import base64
 import io
+import json
 import socket
 import struct
 import zlib
@@ -134,6 +135,7 @@ def test_swagger(url: str) -> None:
         "/model/predict",
         "/health/live",
         "/health/ready",
+        "/metrics",
     }
     assert "/v2/models/{name}/infer" in protocol
 
@@ -206,4 +208,5 @@ def test_what_is_no_http_is_answered_in_json_too(url: str, request_bytes: bytes)
         answer = b"".join(iter(lambda: connection.recv(65536), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"\r\nContent-Type: application/json\r\n" in answer
-    assert b'{"status":"error","code":"bad_request","message":' in answer
+    body = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert (list(body), body["status"], body["code"]) == (["status", "code", "message"], "error", "bad_request")

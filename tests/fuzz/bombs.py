@@ -11,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
+from core.imaging.decode import LIBJPEG_BOUND
+
 SIDE = 7000
 """Of a picture of 49 million pixels, just under the 50 allowed."""
 
-WORKING_SIDE = 2048
+WORKING_SIDE = 1788
 """Of the largest picture that is not averaged down."""
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -55,12 +57,9 @@ def interlaced(size: tuple[int, int]) -> bytes:
 
 def save(image: Image.Image, image_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    limit = os.environ.pop("JPEGMEM", None)  # the service's own, which would hold for writing too
-    try:
-        image.save(buffer, image_format, **options)
-    finally:
-        if limit is not None:
-            os.environ["JPEGMEM"] = limit
+    bound = {name: os.environ.pop(name) for name in LIBJPEG_BOUND if name in os.environ}  # it holds for writing too
+    image.save(buffer, image_format, **options)
+    os.environ.update(bound)
     return buffer.getvalue()
 
 
