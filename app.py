@@ -29,6 +29,7 @@ from core.errors import StartError
 from core.gate import Gate
 from core.heap import keep_little
 from core.imaging.bands import import_vips
+from core.imaging.decode import LIBJPEG_BOUND
 from core.model import ModelWrapper
 
 logger = logging.getLogger("app")
@@ -84,6 +85,7 @@ def create_worker_app() -> Flask:
 def create_lean_app(settings: Settings, inputs: Inputs | None = None) -> Flask:
     """Build the application in a process of its own, which keeps no memory that pictures took; see `create_app`."""
     keep_little()
+    os.environ.update(LIBJPEG_BOUND)
     import_vips()  # now, as its own memory is no picture's
     return create_app(settings, inputs)
 

@@ -45,7 +45,7 @@ worker_class = "api.worker.QuickWorker"  # by name: imported here, it would impo
 logger_class = "api.logs.AccessLogger"
 preload_app = False  # a model loaded before the fork hangs its workers, and CUDA refuses
 forwarder_headers = ""  # no client tells by a header SCRIPT_NAME where we are: it would mislead others
-keepalive = 5
+keepalive = 75  # longer than load balancers keep theirs, so that none sends a request into a connection that we close
 graceful_timeout = 9  # so that SIGTERM ends within the 10 s that container engines allow
 timeout = 10  # a worker's loop never waits, and gives signs of life while it starts: silence means that it hangs
 worker_connections = 4096
@@ -54,12 +54,17 @@ worker_tmp_dir = str(SHARED_MEMORY) if os.access(SHARED_MEMORY, os.W_OK) else No
 control_socket_disable = True  # nothing of ours uses it, and a read-only home has no room for it
 logconfig_dict = logging_config(settings.log_level, settings.log_format)
 
+SEND_BUFFER_BYTES = 128 * 1024
+"""Of each connection, in the system; left to itself it grows to megabytes, times 500 clients that never read."""
+
 served: Flask | None = None
 """The application of this worker."""
 
 
-def when_ready(_server: Arbiter) -> None:
-    """Make the folder in which the workers share their metrics."""
+def when_ready(server: Arbiter) -> None:
+    """Bound what the system holds of an answer that is not taken, and make the folder for the workers' metrics."""
+    for listener in server.LISTENERS:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
     try:
         SHARED.open(str(SHARED_MEMORY), None)
     except OSError as exc:

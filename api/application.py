@@ -13,6 +13,7 @@ import api.predict  # noqa: F401  each import adds its route to a namespace
 from api.auth import AUTHORIZATIONS, Keys, require_api_key
 from api.errors import register_error_handlers
 from api.express import Express, raise_failure
+from api.files import share_files
 from api.headers import protect
 from api.inference_protocol import JSON_BYTES_HEADER
 from api.journal import ID_HEADER, Journal, Observer, note_route
@@ -63,6 +64,7 @@ def create_application(
     attach_service(app, service)
     register_error_handlers(app)
     protect(app)
+    share_files(app)
     metrics = Metrics(service, version, metrics_folder)
     attach_metrics(app, metrics)
     note_route(app)

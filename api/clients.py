@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from api.connection import Connection, Phase
 
 HELD_BYTES = 48 * 2**20
-"""Of requests that arrive or wait, in one process; beyond it, whoever sends slowest is turned away."""
+"""Of requests that arrive or wait and answers that are not taken, in one process; beyond it, who is slowest must go."""
 
 ROOM = 0.05
 """Share of the connections that are closed when there are too many."""
@@ -49,7 +49,7 @@ class Clients:
             conn.sock.close()
 
     def hold(self, conn: Connection, count: int) -> None:
-        """Account for the bytes that are now held of a connection's requests."""
+        """Account for the bytes that are now held for a connection."""
         self._held += count - conn.held
         conn.held = count
 
@@ -59,9 +59,9 @@ class Clients:
         return self._held > HELD_BYTES
 
     def slowest(self) -> Connection | None:
-        """Return the connection whose request arrives at the least rate, if any does."""
-        arriving = (conn for conn in self._conns if conn.phase is Phase.RECEIVING)
-        return min(arriving, key=lambda conn: conn.rate, default=None)
+        """Return the connection whose request arrives, or whose answer is taken, at the least rate, if any is."""
+        moving = (conn for conn in self._conns if conn.phase in (Phase.RECEIVING, Phase.SENDING))
+        return min(moving, key=lambda conn: conn.rate, default=None)
 
     def overdue(self) -> list[Connection]:
         """Return the connections whose time is over."""

@@ -2,6 +2,7 @@
 
 import socket
 import time
+from collections.abc import Sequence
 from enum import Enum, auto
 
 from api.inbox import Inbox
@@ -14,6 +15,13 @@ LEAST_RATE = 16 * 1024
 
 LINGER_S = 3.0
 """For which a connection whose request was refused is listened to, so that the client gets to read why."""
+
+
+SHARED_BYTES = 64 * 1024
+"""Of a piece of an answer that is kept as it is."""
+
+Answer = Sequence[bytes | bytearray | memoryview]
+"""The pieces of an answer."""
 
 
 class Phase(Enum):
@@ -50,7 +58,8 @@ class Connection:
         sock.setblocking(False)
         self.sock, self.client, self.server = sock, client, server
         self.inbox = Inbox(most_bytes)
-        self.unsent = memoryview(b"")
+        self.unsent: list[memoryview] = []
+        self._since, self._moved = 0.0, 0
         self.keep = self.refused = False
         self.held = self.drained = 0
         self._idle_s = idle_s
@@ -69,23 +78,32 @@ class Connection:
 
     @property
     def rate(self) -> float:
-        """Bytes a second at which the request arrives."""
-        return len(self.inbox) / (time.monotonic() - self._since + 1)
+        """Bytes a second at which the request arrives, or the answer is taken."""
+        moved = self._moved if self.phase is Phase.SENDING else len(self.inbox)
+        return moved / (time.monotonic() - self._since + 1)
 
-    def send(self, answer: bytes | memoryview) -> bool:
+    @property
+    def unsent_own(self) -> int:
+        """Bytes of the answer that are held for this client alone."""
+        return sum(len(piece) for piece in self.unsent if isinstance(piece.obj, bytearray))
+
+    def send(self, answer: Answer) -> bool:
         """Send what the client takes at once and keep the rest; True if nothing is left, or the client is gone."""
         try:
-            sent = self.sock.send(answer) if answer else 0
+            sent = self.sock.sendmsg(answer) if answer else 0
         except BlockingIOError:
             sent = 0
         except OSError:
-            self.keep, sent = False, len(answer)
+            self.keep, answer, sent = False, [], 0
+        self.unsent = _after(answer, sent)
+        if not self.unsent:
+            return True
         if self.phase is not Phase.SENDING:
-            self.deadline = time.monotonic() + REQUEST_S + len(answer) / LEAST_RATE
-        self.unsent = memoryview(answer)[sent:]
-        if self.unsent:
-            self.phase = Phase.SENDING
-        return not self.unsent
+            left = sum(map(len, self.unsent))
+            self.phase, self._since, self._moved = Phase.SENDING, time.monotonic(), 0
+            self.deadline = self._since + REQUEST_S + left / LEAST_RATE
+        self._moved += sent
+        return False
 
     def hint(self, line: bytes) -> None:
         """Send an interim answer if the client takes it at once; it can do without."""
@@ -108,13 +126,18 @@ class Outbox:
 
     def __init__(self, conn: Connection) -> None:
         """Collect an answer for a client."""
-        self.data = bytearray()
+        self.answer: list[bytes | bytearray] = []
         self.sock = self
         self.client, self.server = conn.client, conn.server
 
     def sendall(self, data: bytes) -> None:
-        """Keep the next piece of the answer."""
-        self.data += data
+        """Keep the next piece of the answer: a copy that grows, or a large piece as it is, which others may share."""
+        if len(data) >= SHARED_BYTES:
+            self.answer.append(data)
+        elif self.answer and isinstance(self.answer[-1], bytearray):
+            self.answer[-1] += data
+        else:
+            self.answer.append(bytearray(data))
 
     def send(self, data: bytes) -> int:
         """Drop an interim answer: the loop has sent it when it was of use."""
@@ -125,3 +148,13 @@ class Outbox:
 
     def close(self) -> None:
         """Do nothing, likewise."""
+
+
+def _after(answer: Answer, sent: int) -> list[memoryview]:
+    """What is left of an answer."""
+    left = []
+    for piece in answer:
+        if sent < len(piece):
+            left.append(memoryview(piece)[sent:])
+        sent = max(sent - len(piece), 0)
+    return left

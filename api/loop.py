@@ -24,7 +24,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from api import journal
 from api.clients import Clients
-from api.connection import Connection, Outbox, Phase
+from api.connection import Answer, Connection, Outbox, Phase
 from api.express import QUICK_BYTES, is_quick
 from api.inbox import RawRequest
 from api.metrics import metrics_of
@@ -166,7 +166,7 @@ class LoopWorker(ThreadWorker):
         except ParseException as exc:
             outbox = Outbox(conn)
             self.handle_error(None, outbox, conn.client, exc)  # type: ignore[arg-type]  # it stands in for the socket
-            self._refuse(conn, outbox.data)
+            self._refuse(conn, b"".join(outbox.answer))
             return
         self._await(conn)
         self._resting.append(conn)
@@ -187,7 +187,7 @@ class LoopWorker(ThreadWorker):
             conn.inbox.expects_continue = False
             conn.hint(CONTINUE)
         conn.expect_more()
-        self._hold(conn)
+        self._hold(conn, len(conn.inbox))
 
     def _serve(self, conn: Connection, request: RawRequest) -> bool:
         """Answer a request, or have it answered; True where the connection is ready for the next one."""
@@ -208,12 +208,12 @@ class LoopWorker(ThreadWorker):
         future.add_done_callback(lambda done: self.method_queue.defer(self._on_answered, conn, done))
         return False
 
-    def _respond_in_time(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[bytearray, bool]:
+    def _respond_in_time(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[Answer, bool]:
         if time.perf_counter() - arrived > self._service.gate.max_wait_s:
-            return bytearray(self._refusals.overloaded(request)), False
+            return [self._refusals.overloaded(request)], False
         return self._respond(conn, request, arrived)
 
-    def _respond(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[bytearray, bool]:
+    def _respond(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[Answer, bool]:
         """Return the answer, and whether the connection is good for another request."""
         journal.arrive(arrived)
         outbox = Outbox(conn)
@@ -225,11 +225,11 @@ class LoopWorker(ThreadWorker):
         except (StopIteration, NoMoreData):
             pass
         except Exception as exc:
-            outbox.data.clear()
+            outbox.answer.clear()
             self.handle_error(parsed, outbox, conn.client, exc)  # type: ignore[arg-type]
         finally:
             journal.close_entry()  # what is logged from now on is not of this request
-        return outbox.data, keep and request.whole
+        return outbox.answer, keep and request.whole
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that did not reach the application, under an id of its own; the arguments are gunicorn's."""
@@ -240,7 +240,7 @@ class LoopWorker(ThreadWorker):
         finally:
             journal.close_entry()
 
-    def _on_answered(self, conn: Connection, done: "Future[tuple[bytearray, bool]]") -> None:
+    def _on_answered(self, conn: Connection, done: "Future[tuple[Answer, bool]]") -> None:
         """Send what a thread has made."""
         self._in_threads -= 1
         self._clients.hold(conn, 0)
@@ -248,16 +248,18 @@ class LoopWorker(ThreadWorker):
         if self._deliver(conn, *done.result()):
             self._proceed(conn)
 
-    def _deliver(self, conn: Connection, answer: bytearray | bytes, keep: bool) -> bool:
+    def _deliver(self, conn: Connection, answer: Answer, keep: bool) -> bool:
         conn.keep = keep
-        if conn.send(memoryview(answer)):
+        if conn.send(answer):
             return self._after(conn)
         self.poller.modify(conn.sock, selectors.EVENT_WRITE, partial(self._on_writable, conn))
+        self._hold(conn, conn.unsent_own)
         return False
 
     def _on_writable(self, conn: Connection, sock: socket.socket) -> None:
         if conn not in self._clients or not conn.send(conn.unsent):
             return
+        self._clients.hold(conn, 0)
         self.poller.modify(sock, selectors.EVENT_READ, partial(self._on_readable, conn))
         if self._after(conn):
             self._proceed(conn)
@@ -272,17 +274,21 @@ class LoopWorker(ThreadWorker):
             self._clients.close(conn)
         return False
 
-    def _refuse(self, conn: Connection, answer: bytes | bytearray) -> bool:
+    def _refuse(self, conn: Connection, answer: bytes) -> bool:
         """Send an error that ends the connection, in the middle of a request or instead of reading it."""
         conn.refused = True
         self._clients.hold(conn, 0)
-        return self._deliver(conn, answer, keep=False)
+        return self._deliver(conn, [answer], keep=False)
 
-    def _hold(self, conn: Connection) -> None:
-        """Keep what has arrived of a request; where all of that is too much, turn away who sends slowest."""
-        self._clients.hold(conn, len(conn.inbox))
+    def _hold(self, conn: Connection, count: int) -> None:
+        """Keep bytes for a connection; where those of all are too many, part with the slowest."""
+        self._clients.hold(conn, count)
         slowest = self._clients.slowest() if self._clients.too_much_held else None
-        if slowest is not None:
+        if slowest is None:
+            return
+        if slowest.phase is Phase.SENDING:
+            self._clients.close(slowest)
+        else:
             self._refuse(slowest, self._refusals.overloaded())
 
     def _sweep(self) -> None:

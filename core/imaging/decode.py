@@ -5,7 +5,6 @@ header before anything is decoded, and whatever a decoder raises becomes `Invali
 (https://pillow.readthedocs.io/en/stable/handbook/image-file-formats.html), and libvips that of large pictures.
 """
 
-import os
 import warnings
 from io import BytesIO
 from math import ceil
@@ -25,13 +24,6 @@ from core.imaging.parts import MOST_META_BYTES, needed_parts
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 
-def bound_libjpeg() -> None:
-    """Makes libjpeg refuse what would take more memory, even if a header that contradicts itself hides that from us."""
-    os.putenv("JPEGMEM", f"{HELD_BYTES // 1000 + 2000}")
-
-
-bound_libjpeg()
-
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")
 
 WORKING_SIDE = 1500
@@ -45,6 +37,10 @@ WEBP_HELD_PIXELS = 2**20
 """Pillow holds a WebP four times; larger ones are decoded by libvips."""
 
 EXIF_ORIENTATION = 0x0112
+
+LIBJPEG_BOUND = {"JPEGMEM": f"{HELD_BYTES // 1000 + 2000}"}
+"""Environment of a process in which libjpeg refuses what would take more memory, even where a header hides that from
+us."""
 
 _UNREADABLE = "not a readable PNG, JPEG, BMP, GIF, WebP or TIFF picture"
 

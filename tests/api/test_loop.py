@@ -162,8 +162,9 @@ def test_a_request_that_waited_too_long_is_refused(worker: Any, connect: Connect
     inbox = Inbox(MOST)
     inbox.add(request(b"x", first="POST /v2/models/digit-net/infer HTTP/1.1"))
     answer, keep = worker._respond_in_time(conn, inbox.take(), time.perf_counter() - 11)
-    assert answer.startswith(b"HTTP/1.1 503 ")
-    assert answer.endswith(b'{"error":"too many requests wait already; try again shortly"}')
+    (raw,) = answer
+    assert raw.startswith(b"HTTP/1.1 503 ")
+    assert raw.endswith(b'{"error":"too many requests wait already; try again shortly"}')
     assert not keep
 
 

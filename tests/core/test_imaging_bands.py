@@ -97,8 +97,10 @@ def test_what_cannot_be_decoded_in_little_memory_is_too_large(data: bytes, kind:
         decode.open_picture(data, MAX_PIXELS)
 
 
-def test_libjpeg_itself_refuses_to_hold_more() -> None:
+def test_libjpeg_itself_refuses_to_hold_more(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow is asked by itself, as if our own look at the header had been deceived."""
+    for name, value in decode.LIBJPEG_BOUND.items():
+        monkeypatch.setenv(name, value)
     data = save(Image.new("RGB", (4500, 4500)), "JPEG", progressive=True)
     with pytest.raises(OSError, match="broken data stream"):
         Image.open(io.BytesIO(data)).load()

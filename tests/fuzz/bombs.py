@@ -11,8 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, TiffImagePlugin
 
-from core.imaging.decode import bound_libjpeg
-
 SIDE = 7000
 """Of a picture of 49 million pixels, just under the 50 allowed."""
 
@@ -57,11 +55,12 @@ def interlaced(size: tuple[int, int]) -> bytes:
 
 def save(image: Image.Image, image_format: str, **options: object) -> bytes:
     buffer = io.BytesIO()
-    os.unsetenv("JPEGMEM")  # the service's bound, which would hold for writing too
+    limit = os.environ.pop("JPEGMEM", None)  # the service's own, which would hold for writing too
     try:
         image.save(buffer, image_format, **options)
     finally:
-        bound_libjpeg()
+        if limit is not None:
+            os.environ["JPEGMEM"] = limit
     return buffer.getvalue()
 
 
