@@ -54,7 +54,7 @@ def main() -> None:
 def serving() -> Iterator[tuple[str, int]]:
     """Start a server; returns its address and its master's process id once it listens."""
     environment = os.environ | {"PORT": str(PORT), "HOST": "127.0.0.1", "LOG_LEVEL": "error"}
-    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)
+    process = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment)  # nosec B603 # our own
     try:
         wait_until_ready()
         yield f"http://127.0.0.1:{PORT}", process.pid
