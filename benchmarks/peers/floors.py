@@ -8,7 +8,9 @@
 
 from flask import Flask, Response, request
 
+from api.journal import Journal
 from api.uploads import SPARE_PARTS, UploadRequest, read_pictures
+from app import create_app
 from config import load_settings
 
 ANSWER = b'{"status": "ok", "predictions": [{"prediction": 7, "probability": 0.9998}]}\n'
@@ -16,6 +18,8 @@ ANSWER = b'{"status": "ok", "predictions": [{"prediction": 7, "probability": 0.9
 settings = load_settings()
 app = Flask(__name__, static_folder=None, template_folder=None)
 app.request_class = UploadRequest
+app.extensions.update(create_app(settings).extensions)  # the worker asks them for its bounds
+app.wsgi_app = Journal(app.wsgi_app, [])  # type: ignore[method-assign]  # nobody is told
 app.config.update(MAX_CONTENT_LENGTH=settings.max_upload_bytes, MAX_FORM_PARTS=settings.max_images + SPARE_PARTS)
 
 
