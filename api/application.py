@@ -73,16 +73,20 @@ def create_application(
     app.before_request(raise_failure)
     if cors_origins:
         CORS(app, origins=list(cors_origins), expose_headers=EXPOSED_HEADERS, max_age=PREFLIGHT_S)
-    documented = DescribedApi(
-        app, title=title, description=description, version=version, authorizations=AUTHORIZATIONS if api_keys else None
-    )
-    for namespace in (MODEL, HEALTH, METRICS, V2):
-        documented.add_namespace(namespace)
+    authorizations = AUTHORIZATIONS if api_keys else None
+    _add_routes(app, title=title, description=description, version=version, authorizations=authorizations)
     if web_app:
         app.register_blueprint(web)
     express = Express(app.wsgi_app, service, keys, max_upload_bytes)
     app.wsgi_app = Journal(express, [metrics, *observers])  # type: ignore[method-assign]
     return app
+
+
+def _add_routes(app: Flask, **described: object) -> None:
+    """Add the interface, and its description under these headings."""
+    documented = DescribedApi(app, **described)
+    for namespace in (MODEL, HEALTH, METRICS, V2):
+        documented.add_namespace(namespace)
 
 
 def _new_app(max_images: int, max_upload_bytes: int) -> Flask:

@@ -16,7 +16,6 @@ LEAST_RATE = 16 * 1024
 LINGER_S = 3.0
 """For which a connection whose request was refused is listened to, so that the client gets to read why."""
 
-
 SHARED_BYTES = 64 * 1024
 """Of a piece of an answer that is kept as it is."""
 
@@ -70,7 +69,7 @@ class Connection:
         self.phase, self.deadline = Phase.IDLE, time.monotonic() + self._idle_s
 
     def expect_more(self) -> None:
-        """Wait for the rest of a request, or of an answer to be taken, as long as bytes keep moving."""
+        """Wait for the rest of a request, as long as its bytes keep coming."""
         now = time.monotonic()
         if self.phase is not Phase.RECEIVING:
             self.phase, self._since = Phase.RECEIVING, now

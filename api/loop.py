@@ -6,11 +6,8 @@ and is sure to be quick is answered in the loop at once, every other by a thread
 than the process can do in time is refused (503) before any work is spent on it.
 """
 
-import errno
-import math
 import selectors
 import socket
-import struct
 import sys
 import time
 from concurrent.futures import Future
@@ -20,9 +17,9 @@ from typing import Any, cast
 from flask import Flask
 from gunicorn.http import Request
 from gunicorn.http.errors import NoMoreData, ParseException
-from gunicorn.workers.gthread import ThreadWorker
 
 from api import journal
+from api.accepting import ACCEPT_PAUSE_S, AcceptingWorker
 from api.clients import Clients
 from api.connection import Answer, Connection, Outbox, Phase
 from api.express import QUICK_BYTES, is_quick
@@ -32,7 +29,7 @@ from api.refusal import Refusals, refusal
 from api.service import Service, service_of
 
 RECEIVE_BYTES = 256 * 1024
-"""Received at a time of a larger one."""
+"""Received at a time of a request that is larger than a quick one."""
 
 AT_ONCE = 16
 """Requests of one connection, sent without waiting for answers, that are served before others have their turn."""
@@ -46,20 +43,14 @@ LINGER_BYTES = 64 * 2**20
 SWEEP_S = 0.5
 """Between two looks for connections whose time is over."""
 
-ACCEPT_PAUSE_S = 0.001
-"""For which a worker leaves new connections to the others when it has taken its share, unless it answers before."""
-
 SWITCH_S = 0.0005
 """After which a thread that computes lets the loop have the interpreter. A tenth of Python's own time: the loop asks
 for it several times a request, and answers half as many again beside photos."""
 
-TCP_INFO_UNACKED = 24
-"""Where Linux's `struct tcp_info` has, of a listening socket, the number of connections that wait to be accepted."""
-
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class LoopWorker(ThreadWorker):
+class LoopWorker(AcceptingWorker):
     """`gthread` with a main loop that receives, sends, and answers what is quick."""
 
     def _prepare(self) -> None:
@@ -71,9 +62,8 @@ class LoopWorker(ThreadWorker):
         self._clients = Clients(self.poller)
         self._refusals = Refusals(metrics_of(app), self._most_bytes)
         self._in_threads = 0
-        self._next_sweep = self._accept_again = self._round_took = 0.0
+        self._next_sweep = self._round_took = 0.0
         self._round_began = time.perf_counter()
-        self._pausing = False
         self._resting: list[Connection] = []
         self.poller.register(
             cast(int, self.method_queue.fileno()), selectors.EVENT_READ, self.method_queue.run_callbacks
@@ -101,32 +91,17 @@ class LoopWorker(ThreadWorker):
         self._resume()
         self._pausing = self._pausing and time.perf_counter() < self._accept_again
 
-    def accept(self, listener: socket.socket) -> None:
-        """Take this worker's share of the connections that wait, and leave the rest to the others for a moment."""
-        pause = self.cfg.workers > 1
-        for _ in range(math.ceil(count_waiting(listener) / self.cfg.workers)):
-            if len(self._clients) >= self.worker_connections:
-                self._clients.make_room()
-            try:
-                self._welcome(*listener.accept(), listener.getsockname())
-            except OSError as exc:
-                if exc.errno in (errno.EMFILE, errno.ENFILE):
-                    self._clients.make_room()
-                pause = True  # there are no more of them, or this process is out of files
-                break
-        if pause:
-            self._pausing, self._accept_again = True, time.perf_counter() + ACCEPT_PAUSE_S
-            self.set_accept_enabled(False)
-
-    def set_accept_enabled(self, enabled: bool | None) -> None:
-        """Turn accepting on or off; it is not turned on again before others had their chance."""
-        if not (enabled and self._pausing):
-            super().set_accept_enabled(enabled)
-
-    def _welcome(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> None:
+    def welcome(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> None:
+        """Take an accepted connection."""
+        if len(self._clients) >= self.worker_connections:
+            self.make_room()
         conn = Connection(sock, client, server, most_bytes=self._most_bytes, idle_s=self.cfg.keepalive)
         self._clients.add(conn)
         self.poller.register(sock, selectors.EVENT_READ, partial(self._on_readable, conn))
+
+    def make_room(self) -> None:
+        """Close those connections that have waited longest."""
+        self._clients.make_room()
 
     def _on_readable(self, conn: Connection, sock: socket.socket) -> None:
         if conn not in self._clients:
@@ -293,7 +268,7 @@ class LoopWorker(ThreadWorker):
 
     def _sweep(self) -> None:
         """Close the connections whose time is over; one that was late with a request is told."""
-        now = time.monotonic()
+        now = time.perf_counter()
         if now < self._next_sweep:
             return
         self._next_sweep = now + SWEEP_S
@@ -303,13 +278,3 @@ class LoopWorker(ThreadWorker):
             else:
                 self._clients.close(conn)
         self._refusals.report()
-
-
-def count_waiting(listener: socket.socket) -> int:
-    """Return how many connections wait to be accepted, 1 where the system does not tell."""
-    try:
-        info = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_UNACKED + 4)
-        (waiting,) = struct.unpack_from("=I", info, TCP_INFO_UNACKED)
-    except (OSError, AttributeError, struct.error):
-        return 1
-    return max(1, int(waiting))

@@ -114,7 +114,7 @@ class QuickWorker(LoopWorker):
         for listener in self.sockets:
             with contextlib.suppress(OSError):
                 while len(self._clients) < self.worker_connections:
-                    self._welcome(*listener.accept(), listener.getsockname())
+                    self.welcome(*listener.accept(), listener.getsockname())
 
 
 def tell_that_it_starts(client: socket.socket) -> None:

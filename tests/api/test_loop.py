@@ -11,11 +11,12 @@ from gunicorn.config import Config
 from gunicorn.workers.gthread import PollableMethodQueue
 
 import api.clients
+from api.accepting import count_waiting
 from api.clients import Clients
 from api.connection import Connection, Phase
 from api.express import QUICK_BYTES, is_quick
 from api.inbox import Inbox
-from api.loop import LoopWorker, count_waiting
+from api.loop import LoopWorker
 from core.gate import Gate
 from tests.hand_set import band_png
 

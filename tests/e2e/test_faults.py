@@ -55,35 +55,22 @@ def version(server: Server) -> str:
     return found
 
 
-def test_a_killed_worker_costs_only_what_it_had_in_hand(serve: Serve) -> None:
+@pytest.mark.parametrize(
+    ("sent", "count", "within_s"),
+    [(signal.SIGKILL, 1, BACK_S), (signal.SIGKILL, 2, BACK_S), (signal.SIGSTOP, 1, REPLACED_S)],
+    ids=["one is killed", "all are killed", "one hangs"],
+)
+def test_workers_that_die_or_hang_cost_only_what_they_had_in_hand(
+    serve: Serve, sent: signal.Signals, count: int, within_s: float
+) -> None:
     with serve(workers=2) as server, asking(server) as load:
         before = workers(server)
-        os.kill(min(before), signal.SIGKILL)
-        assert wait_for_new_worker(server, before) < BACK_S
+        for pid in sorted(before)[:count]:
+            os.kill(pid, sent)
+        assert wait_for_new_worker(server, before, count) < within_s
         load.wait_for(100)
         assert len(workers(server)) == 2
     assert sum(load.failures.values()) <= 8, load.failures  # one a client at most, and only of those with that worker
-    assert load.outcomes[-50:] == ["200"] * 50
-
-
-def test_all_workers_killed(serve: Serve) -> None:
-    with serve(workers=2) as server, asking(server) as load:
-        before = workers(server)
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
-        assert wait_for_new_worker(server, before, 2) < BACK_S
-        load.wait_for(100)
-    assert sum(load.failures.values()) <= 8, load.failures
-    assert load.outcomes[-50:] == ["200"] * 50
-
-
-def test_a_worker_that_hangs_is_replaced(serve: Serve) -> None:
-    with serve(workers=2) as server, asking(server) as load:
-        before = workers(server)
-        os.kill(min(before), signal.SIGSTOP)
-        assert wait_for_new_worker(server, before) < REPLACED_S
-        load.wait_for(100)
-    assert sum(load.failures.values()) <= 8, load.failures
     assert "ReadTimeout" not in load.outcomes
     assert load.outcomes[-50:] == ["200"] * 50
 

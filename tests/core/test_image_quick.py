@@ -1,0 +1,42 @@
+"""Pictures that pass as they are: what is looked at twice is decoded once."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from core import image as image_module
+from core.errors import ImageTooLarge
+from core.image import is_quick, read_digit
+from samples.strokes import draw_digit, to_mnist_form
+from tests.core.test_image import MAX_PIXELS, drawing, rng
+from tests.hand_set import encode
+
+
+def test_what_has_mnist_form_is_quick_and_nothing_else() -> None:
+    digit = encode(Image.fromarray(to_mnist_form(draw_digit(3, rng()))))
+    assert is_quick(digit)
+    assert is_quick(bytes(digit))
+    for other in (encode(drawing()), encode(Image.new("L", (28, 28))), digit[:60], digit[:8] + bytes(40), b""):
+        assert not is_quick(other)
+
+
+def test_a_quick_picture_is_read_once_and_again() -> None:
+    digit = encode(Image.fromarray(to_mnist_form(draw_digit(4, rng()))))
+    assert is_quick(digit)
+    first, second = read_digit(digit, MAX_PIXELS), read_digit(digit, MAX_PIXELS)
+    assert first is not second
+    assert np.array_equal(first.pixels, second.pixels)
+
+
+def test_a_quick_picture_too_is_held_to_the_limit() -> None:
+    digit = encode(Image.fromarray(to_mnist_form(draw_digit(4, rng()))))
+    assert is_quick(digit)
+    with pytest.raises(ImageTooLarge):
+        read_digit(digit, 28 * 28 - 1)
+
+
+def test_digits_that_nobody_asks_for_are_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_module, "MOST_READY", 2)
+    for label in range(5):
+        assert is_quick(encode(Image.fromarray(to_mnist_form(draw_digit(label, rng())))))
+    assert len(image_module._ready) <= 2
