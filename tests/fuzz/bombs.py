@@ -188,19 +188,16 @@ def _large() -> dict[str, Callable[[], bytes]]:
 
 
 def _crafted() -> dict[str, Callable[[], bytes]]:
+    return _crafted_png() | _crafted_frames() | _crafted_tiff()
+
+
+def _crafted_png() -> dict[str, Callable[[], bytes]]:
     small = save(Image.new("L", (28, 28), 9), "PNG")
     zeros = zlib.compress(bytes(10**8), 1)
     after = small.index(b"IDAT") - 4
 
     def with_chunks(*chunks: bytes) -> bytes:
         return small[:after] + b"".join(chunks) + small[after:]
-
-    photo = save(Image.new("L", (64, 64), 9), "JPEG")
-    gif = save(Image.new("P", (64, 64), 9), "GIF")
-    image = gif.index(b",", 13)
-
-    def data_at(offset: int) -> list[tuple[int, int, int, int]]:
-        return [(324, 4, 1, offset), (325, 4, 1, len(zeros))]
 
     return {
         "iCCP bomb": lambda: with_chunks(chunk(b"iCCP", b"x\0\0" + zeros)),
@@ -212,6 +209,15 @@ def _crafted() -> dict[str, Callable[[], bytes]]:
         "million chunks": lambda: with_chunks(chunk(b"tEXt", b"") * 800_000),
         "million IDATs": lambda: with_chunks(chunk(b"IDAT", b"") * 800_000),
         "second header": lambda: with_chunks(png((SIDE, SIDE), 24, 8, 2)[8:33]),
+        "exif of rationals": lambda: with_chunks(chunk(b"eXIf", tiff([(274, 5, 2**20, 26)], bytes(9_000_000)))),
+    }
+
+
+def _crafted_frames() -> dict[str, Callable[[], bytes]]:
+    photo = save(Image.new("L", (64, 64), 9), "JPEG")
+    gif = save(Image.new("P", (64, 64), 9), "GIF")
+    image = gif.index(b",", 13)
+    return {
         "million segments": lambda: photo[:2] + b"\xff\xe4\x00\x02" * 2_000_000 + photo[2:],
         "jpeg of junk": lambda: photo[:2] + bytes(8_000_000) + photo[2:],
         "jpeg of fill": lambda: photo[:2] + b"\xff" * 8_000_000 + photo[2:],
@@ -220,6 +226,16 @@ def _crafted() -> dict[str, Callable[[], bytes]]:
         "gif of frames": lambda: many_frames("GIF"),
         "webp of frames": lambda: many_frames("WEBP"),
         "apng of frames": lambda: many_frames("PNG"),
+    }
+
+
+def _crafted_tiff() -> dict[str, Callable[[], bytes]]:
+    zeros = zlib.compress(bytes(10**8), 1)
+
+    def data_at(offset: int) -> list[tuple[int, int, int, int]]:
+        return [(324, 4, 1, offset), (325, 4, 1, len(zeros))]
+
+    return {
         "tiff of frames": lambda: save(
             Image.new("L", (8, 8)), "TIFF", save_all=True, append_images=[Image.new("L", (8, 8))] * 500
         ),
@@ -237,7 +253,6 @@ def _crafted() -> dict[str, Callable[[], bytes]]:
             ],
             zeros,
         ),
-        "exif of rationals": lambda: with_chunks(chunk(b"eXIf", tiff([(274, 5, 2**20, 26)], bytes(9_000_000)))),
     }
 
 
