@@ -4,7 +4,10 @@
     ├── StartError                         the server refuses to start
     │   ├── IntegrityError                 a file is missing, extra, changed or wrongly listed
     │   ├── CheckpointError                a description or state dict that cannot be served
-    │   └── DeviceError                    a device was asked for that this machine lacks
+    │   ├── DeviceError                    a device was asked for that this machine lacks
+    │   └── StorageError                   a folder or object storage that cannot be used
+    │       ├── ObjectMissing                  it is not there
+    │       └── ObjectChanged                  it is not what was listed any more
     └── RequestError                  400  the client can mend it
         ├── MissingImage              400  missing_image
         ├── InvalidImage              400  invalid_image
@@ -49,6 +52,24 @@ class CheckpointError(StartError):
 
 class DeviceError(StartError):
     """The device asked for is not there."""
+
+
+class StorageError(StartError):
+    """A file or object cannot be read or written, or its storage cannot be used."""
+
+    code = "storage_error"
+
+
+class ObjectMissing(StorageError):
+    """A file or object is not there."""
+
+    code = "object_missing"
+
+
+class ObjectChanged(StorageError):
+    """A file or object is not what it was when it was listed."""
+
+    code = "object_changed"
 
 
 class RequestError(ServiceError):

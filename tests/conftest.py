@@ -20,6 +20,7 @@ from core.integrity import write_checksums
 from core.model import ModelWrapper
 from model.networks import NETWORKS
 from tests.hand_set import BandNet
+from tests.object_store import bucket, door, folder, object_store  # noqa: F401 - fixtures
 from training import data
 
 ROOT = Path(__file__).parents[1]

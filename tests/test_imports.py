@@ -14,6 +14,7 @@ MAY_IMPORT = {
     "config": {"core"},
     "api": {"core", "model"},
     "training": {"core", "model", "samples"},
+    "batch": {"config", "core", "model"},
     "client": set(),
     "core": {"model"},
     "model": set(),
@@ -29,6 +30,7 @@ TRAINING_MAY_TAKE_OF_CORE = {
     "core.image",
     "core.integrity",
     "core.model",
+    "core.storage",
     "core.torch_engine",
 }
 WEB_LIBRARIES = {"flask", "flask_restx", "flask_cors", "werkzeug", "gunicorn"}

@@ -1,0 +1,1 @@
+"""Bulk scoring and preparing of pictures in folders and object storage, on Lithops."""

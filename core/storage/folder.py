@@ -1,0 +1,61 @@
+"""What a folder is, wherever it lies."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from core.errors import StorageError
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file that a folder lists.
+
+    Attributes:
+        name: Below the folder, with `/` between folders.
+        size: In bytes.
+        tag: Another one where the content is another one: the ETag in object storage, time and size on a disk.
+    """
+
+    name: str
+    size: int
+    tag: str
+
+
+class Folder(ABC):
+    """A folder, local or in object storage; holds no connection, so that it may be sent to another process.
+
+    Every method raises `StorageError`, of one line that names the file: `ObjectMissing` for one that is not there,
+    `ObjectChanged` for one that is not what was listed.
+    """
+
+    @abstractmethod
+    def place(self, name: str = "") -> str:
+        """Return the path or URL of a file in it, or its own."""
+
+    @abstractmethod
+    def entries(self) -> Iterator[Entry]:
+        """Yield all files below it, sorted within each folder on a disk and over all in object storage.
+
+        Names that start with a dot are left out: they are no user's files.
+        """
+
+    @abstractmethod
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes."""
+
+    @abstractmethod
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file: afterwards, even of a crash, it holds its old bytes or all of the new ones."""
+
+    @abstractmethod
+    def exists(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+
+    @abstractmethod
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is no error."""
+
+    @abstractmethod
+    def read_listed(self, entries: Sequence[Entry]) -> "list[bytes | StorageError]":
+        """Return the bytes of files that were listed, in their order; an error in the place of one that failed."""

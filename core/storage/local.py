@@ -1,0 +1,78 @@
+"""A folder on a disk."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import StorageError
+from core.integrity import write_atomically
+from core.storage.explain import changed, explained
+from core.storage.folder import Entry, Folder
+
+
+@dataclass(frozen=True)
+class LocalFolder(Folder):
+    """A folder on a disk."""
+
+    path: Path
+
+    def place(self, name: str = "") -> str:
+        """Return the path."""
+        return str(self.path / name)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield files folder by folder, each sorted by name."""
+        with explained(self.place()):
+            yield from self._below("")
+
+    def _below(self, prefix: str) -> Iterator[Entry]:
+        with os.scandir(self.path / prefix) as found:
+            names = sorted(entry.name for entry in found if not entry.name.startswith("."))
+        for name in names:
+            path = self.path / prefix / name
+            if path.is_dir():
+                yield from self._below(f"{prefix}{name}/")
+            else:
+                status = path.stat()
+                yield Entry(f"{prefix}{name}", status.st_size, _tag(status))
+
+    def read(self, name: str) -> bytes:
+        """Return a file's bytes."""
+        with explained(self.place(name)):
+            return (self.path / name).read_bytes()
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write a file and the folders that it lies in."""
+        path = self.path / name
+        with explained(self.place(name)):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, data)
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is such a file."""
+        with explained(self.place(name)):
+            return (self.path / name).is_file()
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with explained(self.place(name)):
+            (self.path / name).unlink(missing_ok=True)
+
+    def read_listed(self, entries: Sequence[Entry]) -> list[bytes | StorageError]:
+        """Return the bytes of files, one after the other: a disk gains nothing from more at once."""
+        return [self._read_listed(entry) for entry in entries]
+
+    def _read_listed(self, entry: Entry) -> bytes | StorageError:
+        place = self.place(entry.name)
+        try:
+            with explained(place), (self.path / entry.name).open("rb") as stream:
+                data = stream.read()
+                other = _tag(os.fstat(stream.fileno())) != entry.tag
+        except StorageError as exc:
+            return exc
+        return changed(place) if other else data
+
+
+def _tag(status: os.stat_result) -> str:
+    return f"{status.st_mtime_ns}-{status.st_size}"
