@@ -48,7 +48,8 @@ run: $(VENV)/.serve ## serve on port 5000
 	PORT=$(PORT) $(BIN)/python app.py
 
 test: check ## run the whole suite
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
 
 check: $(VENV)/.test ## lint, types, safety and import arrows
 	$(BIN)/ruff check .

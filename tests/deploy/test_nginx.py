@@ -22,7 +22,7 @@ from tests.contract import assert_error
 from tests.deploy.nginx import FOLDER, TEMPLATE, TLS_FOLDER, Proxy, accepting, needs_nginx, proxying, recording
 from tests.e2e.conftest import ROOT, serving
 
-pytestmark = [pytest.mark.e2e, needs_nginx()]
+pytestmark = [pytest.mark.e2e, pytest.mark.alone, needs_nginx()]
 
 SEVEN = (ROOT / "samples" / "7.png").read_bytes()
 IMPATIENT = {f"{name} 10s": f"{name} 1s" for name in ("client_header_timeout", "client_body_timeout", "send_timeout")}

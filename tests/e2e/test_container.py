@@ -27,7 +27,7 @@ from tests.deploy.manifests import build as build_manifests
 from tests.e2e.conftest import ROOT, free_port
 from tests.test_locks import IMAGE, locked
 
-pytestmark = [pytest.mark.e2e, pytest.mark.container, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.e2e, pytest.mark.container, pytest.mark.alone, pytest.mark.timeout(1500)]
 
 HARDENED = ["--read-only", "--tmpfs", "/tmp", "--user", "12345:0", "--cap-drop", "ALL"]  # noqa: S108
 BASE_IMAGE = "python:3.11-slim-bookworm"

@@ -20,7 +20,7 @@ from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, STOP_S, Serve, Server
 from tests.e2e.load import SEVEN, asking
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 BACK_S = 3.0
 """Within which another worker takes the place of one that died."""

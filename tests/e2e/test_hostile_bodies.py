@@ -11,7 +11,7 @@ import pytest
 from api.tensors import MOST_JSON_BYTES
 from tests.e2e.hostile import SEVEN, Case, Target, request
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 BODY_BYTES = 10 * 2**20 - 1000
 DISPOSITION = b'Content-Disposition: form-data; name="image"; filename="x.png"'

@@ -11,7 +11,7 @@ from api.inbox import LINE_BYTES
 from tests.contract import assert_error
 from tests.e2e.hostile import GOOD, SEVEN, Case, Target, request
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 PNG = b"Content-Type: image/png\r\n"
 HEAD = b"POST /model/predict HTTP/1.1\r\nHost: x\r\n" + PNG

@@ -13,7 +13,7 @@ from tests.e2e.conftest import ROOT, Server, serving
 from tests.fuzz.bombs import BOMBS, blank, save
 from tests.fuzz.run import BROKEN
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 MOST_BYTES = 64 * 2**20
 MOST_S = 2.0

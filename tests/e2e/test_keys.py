@@ -100,6 +100,8 @@ def test_no_key_is_ever_logged(serve: Serve, tmp_path: Path) -> None:
                 for path in ("/model/labels", "/model/predict", "/nowhere", "/health/ready", "/"):
                     requests.get(f"{server.url}{path}", headers=headers, timeout=30)
                 requests.post(f"{server.url}/model/predict", data=b"junk", headers=headers, timeout=30)
+            requests.get(f"{server.url}/model/labels?api_key={key}", timeout=30)
+            requests.get(f"{server.url}/nowhere?X-API-Key={key}", timeout=30)
             for line in BROKEN:
                 head = "GET /model/labels HTTP/1.1\r\nHost: x\r\n" if line[0] != "!" else ""
                 exchange(server, f"{head}{line.format(key=key)}\r\n\r\n".encode())

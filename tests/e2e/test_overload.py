@@ -11,7 +11,7 @@ from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, Serve, Server
 from tests.e2e.load import SEVEN
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 PHOTO = (ROOT / "samples" / "7-photo-ruled.jpg").read_bytes()
 CLIENTS = 40

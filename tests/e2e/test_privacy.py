@@ -15,7 +15,7 @@ from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, Serve, Server
 from tests.e2e.wire import exchange, workers
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 LARGE = 9 * 2**20
 """Bytes of an upload that Werkzeug, left to itself, puts into a file."""

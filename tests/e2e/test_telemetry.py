@@ -21,7 +21,7 @@ from tests.api.test_traces import Collector
 from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, START_S, STOP_S, Serve, Server, environment, free_port, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 SEVEN = (ROOT / "samples" / "7.png").read_bytes()
 LINE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} \d+ [A-Z]+ [\w.]+: |the server )")

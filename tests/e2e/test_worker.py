@@ -14,7 +14,7 @@ from api.connection import REQUEST_S
 from tests.contract import assert_error, assert_predictions
 from tests.e2e.conftest import ROOT, Serve, Server, serving
 
-pytestmark = [pytest.mark.e2e, pytest.mark.one_engine]
+pytestmark = [pytest.mark.e2e, pytest.mark.one_engine, pytest.mark.alone]
 
 SEVEN = (ROOT / "samples" / "7.png").read_bytes()
 PHOTO = (ROOT / "samples" / "9-photo-squared.jpg").read_bytes()

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training import data
+from training import data, loop
 
 TRAINING_IMAGES, TEST_IMAGES = 460, 100
 
@@ -57,6 +57,12 @@ def own_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     monkeypatch.delenv("MNIST_DIR", raising=False)
     monkeypatch.setattr(data, "SHARED_DIR", tmp_path / "shared")
+
+
+@pytest.fixture(autouse=True)
+def few_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing takes longer than all else that these tests do."""
+    monkeypatch.setattr(loop, "DRAWN", 200)
 
 
 @pytest.fixture(autouse=True)
