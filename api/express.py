@@ -7,7 +7,6 @@ and each that fails, is left to Flask, whose answer is the same (a test compares
 
 import re
 from collections.abc import Iterable
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 from flask import request
@@ -15,7 +14,7 @@ from flask import request
 from api import journal
 from api.auth import Keys
 from api.headers import HEADERS
-from api.inbox import RawRequest
+from api.inbox import FleetingBody, RawRequest
 from api.multipart import CONTENT_TYPE
 from api.predict import PREDICT_PATH, write_answer
 from api.service import Service
@@ -87,7 +86,7 @@ class Express:
 
     def _answer(self, environ: "WSGIEnvironment") -> bytes | None:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        environ["wsgi.input"] = BytesIO(body)
+        environ["wsgi.input"] = FleetingBody(body)
         pictures = find_quick_pictures(environ.get("CONTENT_TYPE", ""), body)
         if not 1 <= len(pictures) <= self._service.max_images:
             return None

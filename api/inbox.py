@@ -7,12 +7,15 @@ reads the head, and refuses what is malformed or ambiguous.
 import re
 from dataclasses import dataclass
 from io import BytesIO
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from gunicorn.config import Config
 from gunicorn.http import Request, RequestParser
 from gunicorn.http.body import Body, ChunkedReader, LengthReader
 from gunicorn.http.errors import InvalidChunkSize, InvalidHeader, LimitRequestHeaders
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 HEAD_BYTES = 64 * 1024
 """Of a request's head, at most."""
@@ -35,13 +38,13 @@ _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t -~\x80-\xff]*)?")
 _TRAILER = re.compile(rb"[!-9;-~]+:[\t -~\x80-\xff]*")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RawRequest:
     """One request as it arrived.
 
     Attributes:
         head: Request line and headers, to the empty line after them.
-        body: All of it, without the framing of chunks.
+        body: All of it, without the framing of chunks, until it is parsed: a body is not kept twice.
         length: Of the body, as its head declares it; None where it came in chunks.
         whole: False where the body is larger than allowed and was not awaited; what is here of it is all there will be.
     """
@@ -70,8 +73,36 @@ class RawRequest:
             raise InvalidHeader("CONTENT-LENGTH", req=request)
         if not self.whole:
             request.force_close()
-        request.body = BytesIO(self.body)  # type: ignore[assignment]  # nobody asks more of a body than to be read
+        body, self.body = self.body, b""
+        request.body = FleetingBody(body)  # type: ignore[assignment]  # nobody asks more of a body than to be read
         return request
+
+
+class FleetingBody(BytesIO):
+    """A body that is forgotten once it is read to its end, as ten megabytes of it would lie beside what was read."""
+
+    def __init__(self, data: bytes) -> None:
+        """Share the bytes, without a copy."""
+        super().__init__(data)
+        self._unread = len(data)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes."""
+        data = super().read(size)
+        self._note(len(data))
+        return data
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """Fill a buffer with the next bytes; returns their number."""
+        count = super().readinto(buffer)
+        self._note(count)
+        return count
+
+    def _note(self, count: int) -> None:
+        self._unread -= count
+        if not self._unread:
+            self.seek(0)
+            self.truncate()
 
 
 class Inbox:

@@ -122,6 +122,18 @@ def test_a_request_is_parsed_with_its_body() -> None:
     )
 
 
+def test_a_body_is_kept_once_and_until_it_is_read() -> None:
+    (request,) = take(sized(b"abcdef"))
+    body: Any = request.parse(Config(), CLIENT).body
+    assert request.body == b""
+    buffer = bytearray(2)
+    assert (body.read(3), body.readinto(buffer), bytes(buffer)) == (b"abc", 2, b"de")
+    assert body.getvalue() == b"abcdef"
+    assert body.read() == b"f"
+    assert body.getvalue() == b""
+    assert (body.read(), body.readinto(buffer)) == (b"", 0)
+
+
 @pytest.mark.parametrize(
     "line",
     [
