@@ -21,7 +21,7 @@ from api.journal import Observer
 from api.logs import logging_config
 from api.server import Server
 from api.service import Service
-from config import API_DESC, API_TITLE, API_VERSION, METRICS_FOLDER, Settings, load_settings
+from config import API_DESC, API_TITLE, API_VERSION, METRICS_FOLDER, Settings, cache_dir, load_settings
 from core.canary import can_read
 from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
@@ -97,7 +97,16 @@ def read_inputs(settings: Settings) -> Inputs:
         StartError: It cannot be served.
     """
     api_keys = collect_keys(settings.api_keys, settings.api_keys_file)
-    return Inputs(load_checkpoint(settings.assets_dir, settings.model_name), api_keys)
+    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, _cache())
+    return Inputs(checkpoint, api_keys)
+
+
+def _cache() -> Path | None:
+    """Where fetched assets are kept; nowhere for a user without a home."""
+    try:
+        return cache_dir() / "assets"
+    except RuntimeError:
+        return None
 
 
 def _load_service(settings: Settings, checkpoint: Checkpoint) -> Service:
@@ -151,6 +160,7 @@ def serve_gunicorn(settings: Settings) -> None:
     """Serve with gunicorn in this process, so that signals reach it; its settings are in `gunicorn.conf.py`."""
     os.chdir(HERE)
     sys.argv = ["gunicorn"]  # gunicorn reads options there, and ours come from the environment
+    logging.config.dictConfig(logging_config(settings.log_level, settings.log_format))
     try:
         Server(partial(read_inputs, settings), partial(create_lean_app, settings)).run()
     except HaltServer:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.errors import StartError
+from core.storage import is_bucket, is_url
 
 API_TITLE = "MAX PyTorch MNIST"
 API_DESC = "Reads handwritten digits in pictures of any size, colour and polarity."
@@ -53,6 +54,12 @@ def _quota_v1(cgroup: Path) -> float | None:
         return None
 
 
+def cache_dir() -> Path:
+    """Return the folder for what can be fetched again; the XDG Base Directory Specification says where."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist"
+
+
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -79,7 +86,12 @@ class Settings(BaseSettings):
     device: Literal["auto", "cpu", "cuda"] = Field(
         "auto", description="where it runs: `cpu`, `cuda`, or `auto` for the GPU if there is one"
     )
-    assets_dir: Path = Field(Path("assets"), description="folder of the checkpoints")
+    assets_dir: Path | str = Field(Path("assets"), description="folder of the checkpoints, or `s3://BUCKET/PREFIX`")
+    assets_sha512: str | None = Field(
+        None,
+        pattern="^[0-9a-fA-F]{128}$",
+        description="SHA-512 of the `sha512sums.txt` that the checkpoints must come with; needed for a bucket",
+    )
     model_name: str = Field(
         "digit-net",
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
@@ -127,6 +139,15 @@ class Settings(BaseSettings):
     @classmethod
     def _ignore_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("assets_dir", mode="before")
+    @classmethod
+    def _tell_folder_from_url(cls, value: Any) -> Any:
+        if not is_url(value):
+            return Path(value)
+        if not is_bucket(value):
+            raise PydanticCustomError("no_place", "input should be a folder or s3://BUCKET/PREFIX")
+        return value
 
     @field_validator("api_keys", "cors_origins", mode="before")
     @classmethod

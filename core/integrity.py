@@ -4,46 +4,38 @@ The list has the form that GNU coreutils writes, so `sha512sum -c sha512sums.txt
 the assets folder itself (how a custom folder brings its own) or else beside it, with names relative to where it lies.
 """
 
-import hashlib
 import os
-import re
 from collections.abc import Container, Iterator
 from pathlib import Path, PurePosixPath
 
+from core.checksums import CHECKSUMS_NAME, LINE, MAX_LIST_BYTES, check_pin, digest, lines_of, parse
 from core.errors import IntegrityError
 
-CHECKSUMS_NAME = "sha512sums.txt"
-MAX_LIST_BYTES = 2**20
-"""More than 5,000 lines: a longer file is no list of ours, and is not read into memory."""
-
-LINE = re.compile(r"([0-9a-fA-F]{128}) [ *]([^\x00-\x1f\x7f\\]+)")
-"""One line of GNU sha512sum. It escapes a name with a backslash or a line break in it; such names are not supported."""
+__all__ = ["CHECKSUMS_NAME", "MAX_LIST_BYTES", "digest", "read_verified", "write_atomically", "write_checksums"]
 
 
-def digest(data: bytes) -> str:
-    """Return the SHA-512 of the bytes as 128 hexadecimal digits, lower case."""
-    return hashlib.sha512(data).hexdigest()
-
-
-def read_verified(assets_dir: Path) -> dict[str, bytes]:
+def read_verified(assets_dir: Path, pin: str | None = None) -> dict[str, bytes]:
     """Read every file of the assets folder once and compare those very bytes with the list.
 
-    1. Find and parse the list.
+    1. Find the list, compare it with the pin, and parse it.
     2. Refuse files that are there but not listed (names with a leading dot are ignored: Kubernetes mounts, `.gitkeep`).
     3. Read each listed file once, hash it, compare.
 
     Args:
         assets_dir: The folder that holds weights and their descriptions.
+        pin: SHA-512 that the list itself must have; None trusts the list as it is.
 
     Returns:
         The bytes of each file by its name relative to `assets_dir`, with `/` between folders, in the order of names.
 
     Raises:
-        IntegrityError: The folder or the list is missing or malformed, or a file is missing, extra, changed or
-            unreadable. The message is one line that names the file and what to do.
+        IntegrityError: The folder or the list is missing or malformed, the list is not the pinned one, or a file is
+            missing, extra, changed or unreadable. The message is one line that names the file and what to do.
     """
     checksums = _checksums_path(assets_dir)
-    expected = _parse(checksums, assets_dir)
+    listed = _read_list(checksums)
+    check_pin(listed, str(checksums), pin)
+    expected = parse(listed, str(checksums), "" if checksums.parent == assets_dir else assets_dir.absolute().name)
     _refuse_extras(assets_dir, expected.keys(), checksums)
     return {name: _read_one(assets_dir, name, expected[name], checksums) for name in sorted(expected)}
 
@@ -115,59 +107,20 @@ def _lists_others(checksums: Path, assets_dir: Path) -> bool:
     if checksums.parent == assets_dir:
         return False
     try:
-        matches = [LINE.fullmatch(line) for line in _read_list(checksums)]
+        matches = [LINE.fullmatch(line) for line in lines_of(_read_list(checksums), str(checksums))]
     except IntegrityError:  # missing or damaged: writing it anew is the remedy
         return False
     return any(match and PurePosixPath(match[2]).parts[:1] != (assets_dir.absolute().name,) for match in matches)
 
 
-def _parse(checksums: Path, assets_dir: Path) -> dict[str, str]:
-    """Return the expected digest by name relative to the assets folder."""
-    expected: dict[str, str] = {}
-    lines = _read_list(checksums)
-    if lines == [""]:
-        raise IntegrityError(f"{checksums}: lists no file: run `make checksums`")
-    for number, line in enumerate(lines, start=1):
-        where = f"{checksums}, line {number}"
-        name, hexdigest = _parse_line(line, where, "" if checksums.parent == assets_dir else assets_dir.absolute().name)
-        if name in expected:
-            raise IntegrityError(f"{where}: lists {name} a second time: run `make checksums`")
-        expected[name] = hexdigest
-    return expected
-
-
-def _read_list(checksums: Path) -> list[str]:
+def _read_list(checksums: Path) -> bytes:
     try:
         with checksums.open("rb") as stream:
-            data = stream.read(MAX_LIST_BYTES + 1)
+            return stream.read(MAX_LIST_BYTES + 1)
     except FileNotFoundError as exc:
         raise IntegrityError(f"{checksums}: the list of checksums is missing: run `make checksums`") from exc
     except OSError as exc:
         raise IntegrityError(f"{checksums}: cannot be read ({exc.strerror}): check its permissions") from exc
-    if len(data) > MAX_LIST_BYTES:
-        raise IntegrityError(
-            f"{checksums}: larger than {MAX_LIST_BYTES} bytes, so no list of checksums: run `make checksums`"
-        )
-    try:
-        return data.decode().removesuffix("\n").split("\n")  # splitlines would also split at U+2028 and its like
-    except UnicodeDecodeError as exc:
-        raise IntegrityError(f"{checksums}: not UTF-8 text: run `make checksums`") from exc
-
-
-def _parse_line(line: str, where: str, prefix: str) -> tuple[str, str]:
-    """Return name and digest of one line, the name without `prefix`: the assets folder's name in a list beside it."""
-    match = LINE.fullmatch(line)
-    if match is None:
-        raise IntegrityError(
-            f"{where}: malformed, expected 128 hex digits, two spaces and a name: run `make checksums`"
-        )
-    listed = PurePosixPath(match[2])
-    if listed.is_absolute() or ".." in listed.parts:
-        raise IntegrityError(f"{where}: '{listed}' lies outside the assets folder: use names below it, without '..'")
-    if prefix and listed.parts[:1] != (prefix,):
-        raise IntegrityError(f"{where}: '{listed}' lies outside '{prefix}/': remove the line or run `make checksums`")
-    name = PurePosixPath(*listed.parts[1:]) if prefix else listed
-    return str(name), match[1].lower()
 
 
 def _present(assets_dir: Path) -> Iterator[str]:

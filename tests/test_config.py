@@ -14,6 +14,7 @@ CHANGED = {
     "engine": ("TORCH", "torch"),
     "device": ("cpu", "cpu"),
     "assets_dir": ("/data/assets", Path("/data/assets")),
+    "assets_sha512": ("AB" * 64, "AB" * 64),
     "model_name": ("mnist-classifier", "mnist-classifier"),
     "max_upload_bytes": ("1000", 1000),
     "max_image_pixels": ("1000", 1000),
@@ -43,6 +44,9 @@ BAD = [
     ("THREADS", "-1", "1"),
     ("ENGINE", "tensorflow", "'auto'"),
     ("DEVICE", "tpu", "'cuda'"),
+    ("ASSETS_DIR", "gs://bucket/x", "s3://BUCKET/PREFIX"),
+    ("ASSETS_DIR", "s3:///x", "s3://BUCKET/PREFIX"),
+    ("ASSETS_SHA512", "adc3a5c968ac", "{128}"),
     ("MODEL_NAME", "../secrets", "pattern"),
     ("MAX_UPLOAD_BYTES", "10MB", "integer"),
     ("MAX_IMAGE_PIXELS", "0", "1"),
@@ -77,6 +81,11 @@ def test_setting_is_read_from_the_environment(name: str, monkeypatch: pytest.Mon
     assert getattr(load_settings(), name) != value
     monkeypatch.setenv(name.upper(), text)
     assert getattr(load_settings(), name) == value
+
+
+def test_assets_may_lie_in_a_bucket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ASSETS_DIR", "s3://bucket/some/prefix")
+    assert load_settings().assets_dir == "s3://bucket/some/prefix"
 
 
 def test_empty_means_unset(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
 python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training export                            # the ONNX graph of weights that have none
+python -m training publish s3://BUCKET/PREFIX        # put them where services fetch them
 python -m training checksums                         # after a change in assets/ by hand
 """
 
@@ -28,7 +29,16 @@ from training.data import find_mnist
 from training.errors import TrainingError
 from training.export import export_checkpoint
 from training.loop import Machine
-from training.options import add_assets, add_data, add_export_options, add_report_options, add_train_options
+from training.options import (
+    DEFAULT_NAME,
+    add_assets,
+    add_data,
+    add_export_options,
+    add_publish_options,
+    add_report_options,
+    add_train_options,
+)
+from training.publish import publish
 from training.recipe import RECIPES, Recipe, checkpoint_name
 from training.report import ReportJob, make_report
 from training.run import DRY_RUN_EPOCHS, Job, train
@@ -82,6 +92,14 @@ def _write_report(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+
+
+def _publish(options: argparse.Namespace) -> None:
+    card = options.card if "card" in options else None
+    published = publish(options.assets, options.name, options.destination, card)
+    print(f"ASSETS_DIR={published.place}\nASSETS_SHA512={published.pin}")
+    if options.name != DEFAULT_NAME:
+        print(f"MODEL_NAME={options.name}")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -142,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "train", _train, "train a network and write weights, description and checksums", add_train_options)
     _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
     _add(commands, "export", _export, "write the ONNX graph of a checkpoint", add_export_options)
+    _add(commands, "publish", _publish, "put a checkpoint where services fetch it", add_publish_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
     return parser
 

@@ -15,3 +15,7 @@ class ResumeError(TrainingError):
 
 class TargetMissed(TrainingError):
     """The trained weights misread more of the test set than allowed, so they were not kept."""
+
+
+class PublishError(TrainingError):
+    """A version is published already, or cannot be published as it is."""

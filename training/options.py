@@ -34,6 +34,19 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
     _add_checkpoint(parser)
 
 
+def add_publish_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `publish`."""
+    parser.add_argument("destination", metavar="DST", help="folder, or s3://BUCKET/PREFIX")
+    _add_checkpoint(parser)
+    parser.add_argument(
+        "--card",
+        type=Path,
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="model card (default: MODEL_CARD.md of this folder, if it tells of these weights)",
+    )
+
+
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
     add_assets(parser)
     parser.add_argument("--name", type=_name, default=DEFAULT_NAME, help="of the checkpoint, without extension")

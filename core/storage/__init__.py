@@ -7,6 +7,7 @@ standard variables of AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_EN
     local      one on a disk
     objects    one in object storage, by s3fs
     explain    what went wrong, in one line
+    apart      reads in a process of its own
 """
 
 import re
@@ -16,7 +17,7 @@ from core.errors import StorageError
 from core.storage.folder import Entry, Folder
 from core.storage.local import LocalFolder
 
-__all__ = ["Entry", "Folder", "is_url", "open_folder"]
+__all__ = ["Entry", "Folder", "is_bucket", "is_url", "open_folder"]
 
 
 def open_folder(place: str | Path) -> Folder:
@@ -27,7 +28,7 @@ def open_folder(place: str | Path) -> Folder:
     """
     if not is_url(place):
         return LocalFolder(Path(place))
-    if not re.match("s3://[^/]", str(place)):
+    if not is_bucket(place):
         raise StorageError(f"{place}: no place for files: take a path or s3://BUCKET/PREFIX")
     from core.storage.objects import ObjectFolder  # botocore and aiohttp, which take a second to import
 
@@ -37,3 +38,8 @@ def open_folder(place: str | Path) -> Folder:
 def is_url(place: str | Path) -> bool:
     """Tell a URL from a path."""
     return isinstance(place, str) and "://" in place
+
+
+def is_bucket(place: str | Path) -> bool:
+    """Tell the URLs that can be opened from others."""
+    return isinstance(place, str) and re.match("s3://[^/]", place) is not None

@@ -41,8 +41,8 @@ class Folder(ABC):
         """
 
     @abstractmethod
-    def read(self, name: str) -> bytes:
-        """Return a file's bytes."""
+    def read(self, name: str, most: int | None = None) -> bytes:
+        """Return a file's bytes; one of more than `most` is refused before any of it is read."""
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
@@ -59,3 +59,13 @@ class Folder(ABC):
     @abstractmethod
     def read_listed(self, entries: Sequence[Entry]) -> "list[bytes | StorageError]":
         """Return the bytes of files that were listed, in their order; an error in the place of one that failed."""
+
+
+def check_size(place: str, size: int, most: int | None) -> None:
+    """Refuse a file of more than so many bytes.
+
+    Raises:
+        StorageError: It is larger.
+    """
+    if most is not None and size > most:
+        raise StorageError(f"{place}: has {size} bytes, where at most {most} are taken: check what lies there")

@@ -8,7 +8,7 @@ from pathlib import Path
 from core.errors import StorageError
 from core.integrity import write_atomically
 from core.storage.explain import changed, explained
-from core.storage.folder import Entry, Folder
+from core.storage.folder import Entry, Folder, check_size
 
 
 @dataclass(frozen=True)
@@ -37,10 +37,12 @@ class LocalFolder(Folder):
                 status = path.stat()
                 yield Entry(f"{prefix}{name}", status.st_size, _tag(status))
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int | None = None) -> bytes:
         """Return a file's bytes."""
-        with explained(self.place(name)):
-            return (self.path / name).read_bytes()
+        place = self.place(name)
+        with explained(place), (self.path / name).open("rb") as stream:
+            check_size(place, os.fstat(stream.fileno()).st_size, most)
+            return stream.read()
 
     def write(self, name: str, data: bytes) -> None:
         """Write a file and the folders that it lies in."""

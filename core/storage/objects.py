@@ -10,7 +10,7 @@ from s3fs.core import S3_RETRYABLE_ERRORS
 
 from core.errors import StorageError
 from core.storage.explain import explain, explained
-from core.storage.folder import Entry, Folder
+from core.storage.folder import Entry, Folder, check_size
 
 SCHEME = "s3://"
 
@@ -76,10 +76,10 @@ class ObjectFolder(Folder):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
 
-    def read(self, name: str) -> bytes:
+    def read(self, name: str, most: int | None = None) -> bytes:
         """Return an object's bytes."""
         with explained(self.place(name)):
-            data: bytes = sync(self._system.loop, self._read, name)
+            data: bytes = sync(self._system.loop, self._read, name, most)
         return data
 
     def write(self, name: str, data: bytes) -> None:
@@ -118,20 +118,20 @@ class ObjectFolder(Folder):
 
         return await asyncio.gather(*map(read, entries), return_exceptions=True)
 
-    async def _read(self, name: str, **condition: str) -> bytes:
+    async def _read(self, name: str, most: int | None = None, **condition: str) -> bytes:
         """Read an object; a connection that drops in mid-read is not botocore's to mend."""
         client = await self._system.set_session()
         bucket, _, key = self._path(name).partition("/")
         for pause in range(ATTEMPTS - 1):
             try:
-                return await _get(client, Bucket=bucket, Key=key, **condition)
+                return await self._get(client, most, Bucket=bucket, Key=key, **condition)
             except S3_RETRYABLE_ERRORS:
                 await asyncio.sleep(PAUSE_S * 2**pause)
-        return await _get(client, Bucket=bucket, Key=key, **condition)
+        return await self._get(client, most, Bucket=bucket, Key=key, **condition)
 
-
-async def _get(client: Any, **asked: str) -> bytes:
-    answer = await client.get_object(**asked)
-    async with answer["Body"] as body:
-        data: bytes = await body.read()
-    return data
+    async def _get(self, client: Any, most: int | None, **asked: str) -> bytes:
+        answer = await client.get_object(**asked)
+        async with answer["Body"] as body:
+            check_size(f"{SCHEME}{asked['Bucket']}/{asked['Key']}", answer["ContentLength"], most)
+            data: bytes = await body.read()
+        return data
