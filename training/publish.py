@@ -5,14 +5,14 @@ DST/digit-net/adc3a5c968ac/sha512sums.txt      written last: without it, there i
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.checkpoint import Checkpoint, load_checkpoint, take_checkpoint
-from core.errors import CheckpointError
+from core.errors import CheckpointError, ObjectMissing
 from core.integrity import CHECKSUMS_NAME, MAX_LIST_BYTES, digest, read_verified
-from core.storage import Folder, is_url, open_folder
+from core.storage import Entry, Folder, is_url, open_folder
 from training.checkpoint import RECORD_SUFFIX
 from training.errors import PublishError
 
@@ -92,15 +92,23 @@ def _write(folder: Folder, files: Mapping[str, bytes], listed: bytes) -> None:
     """Write the files that are not there yet, and the list last.
 
     Raises:
-        PublishError: The version is complete, or another file of a name is there.
+        PublishError: The version is complete, or another file is there.
     """
-    if folder.exists(CHECKSUMS_NAME):
+    present = {entry.name: entry.size for entry in _entries(folder)}
+    if CHECKSUMS_NAME in present:
         same = folder.read(CHECKSUMS_NAME, MAX_LIST_BYTES) == listed
-        raise PublishError(f"{folder.place()}: is published already{'' if same else ', with other files'}")
-    missing = [name for name in files if not folder.exists(name)]
-    for name in files.keys() - missing:
-        if folder.read(name, len(files[name])) != files[name]:
-            raise PublishError(f"{folder.place(name)}: is another file of that name: publish elsewhere, or remove it")
-    for name in missing:
+        with_what = f"ASSETS_SHA512={digest(listed)}" if same else "other files"
+        raise PublishError(f"{folder.place()}: is published already, with {with_what}")
+    for name, size in present.items():
+        if size != len(files.get(name, b"")) or folder.read(name) != files[name]:
+            raise PublishError(f"{folder.place(name)}: is not a file of this version: remove it, or publish elsewhere")
+    for name in files.keys() - present.keys():
         folder.write(name, files[name])
     folder.write(CHECKSUMS_NAME, listed)
+
+
+def _entries(folder: Folder) -> Iterator[Entry]:
+    try:
+        yield from folder.entries()
+    except ObjectMissing:  # a folder that is not there yet; of a missing bucket, writing tells
+        return

@@ -53,6 +53,13 @@ def test_writing_again_replaces(any_folder: Folder) -> None:
     assert any_folder.read("a") == b"new"
 
 
+def test_what_is_too_large_is_not_read(any_folder: Folder) -> None:
+    any_folder.write("a", b"12345")
+    assert any_folder.read("a", 5) == b"12345"
+    with pytest.raises(StorageError, match="/a: has 5 bytes, where at most 4 are taken"):
+        any_folder.read("a", 4)
+
+
 def test_exists_and_remove(any_folder: Folder) -> None:
     filled(any_folder)
     assert any_folder.exists("b/c.png")
