@@ -11,6 +11,7 @@ import yaml
 from flask import Flask
 
 from config import Settings
+from core.storage import is_bucket
 from tests.deploy.manifests import (
     KUBERNETES,
     OVERLAYS,
@@ -28,7 +29,7 @@ from tests.e2e.conftest import ROOT
 pytestmark = needs_kustomize()
 
 PODS = {"Deployment": "base", "InferenceService": "kserve"}
-COMPONENTS = ("api-keys", "pod-monitor")
+COMPONENTS = ("api-keys", "object-storage", "pod-monitor")
 KSERVE_ENVIRONMENT = {"PROTOCOL"}
 """Read by KServe, not by the service."""
 
@@ -174,6 +175,19 @@ def test_keys_come_from_a_secret_that_the_image_s_group_reads(tmp_path: Path) ->
     (mount,) = [mount for mount in only["volumeMounts"] if mount.get("readOnly")]
     assert secret == {"secretName": "digits-api-keys", "defaultMode": 0o440}
     assert {"name": "API_KEYS_FILE", "value": f"{mount['mountPath']}/keys"} in only["env"]
+
+
+def test_weights_come_out_of_a_bucket_with_a_secret_s_keys(tmp_path: Path) -> None:
+    manifests = build_with("object-storage", tmp_path)
+    (only,) = pod_of(find(manifests, "Deployment"))["containers"]
+    assert only["envFrom"] == [{"secretRef": {"name": "digits-object-storage"}}]
+    added = {variable["name"]: variable["value"] for variable in only["env"]}
+    assert {"ASSETS_DIR", "ASSETS_SHA512"} <= added.keys() <= {name.upper() for name in Settings.model_fields}
+    assert not any(name.startswith("AWS_") for name in added)
+    assert is_bucket(added["ASSETS_DIR"])
+    egress = find(manifests, "NetworkPolicy")["spec"]["egress"]
+    assert {port["port"] for rule in egress for port in rule["ports"]} == {53, 443}
+    assert base("NetworkPolicy")["spec"]["egress"] == []
 
 
 def test_selectors_find_the_pods() -> None:
