@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from app import serve_debug
-from config import Settings
+from app import read_inputs, serve_debug
+from config import Settings, cache_dir
 from core.errors import StartError
 
 
@@ -32,3 +34,16 @@ def test_debug_listens_on_loopback(host: str, served: list[str]) -> None:
 def test_debug_listens_anywhere_when_told_twice(served: list[str]) -> None:
     serve_debug(Settings(debug=True, debug_anywhere=True, host="0.0.0.0"))  # noqa: S104
     assert served == ["0.0.0.0"]  # noqa: S104
+
+
+def test_a_user_without_a_home_serves_without_a_cache(band_assets: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(RuntimeError):
+        cache_dir()
+    assert read_inputs(Settings(assets_dir=band_assets, model_name="bands")).checkpoint.name == "bands"
+
+
+def nobody(uid: int) -> None:
+    raise KeyError(uid)

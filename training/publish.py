@@ -100,7 +100,7 @@ def _write(folder: Folder, files: Mapping[str, bytes], listed: bytes) -> None:
         with_what = f"ASSETS_SHA512={digest(listed)}" if same else "other files"
         raise PublishError(f"{folder.place()}: is published already, with {with_what}")
     for name, size in present.items():
-        if size != len(files.get(name, b"")) or folder.read(name) != files[name]:
+        if name not in files or size != len(files[name]) or folder.read(name) != files[name]:
             raise PublishError(f"{folder.place(name)}: is not a file of this version: remove it, or publish elsewhere")
     for name in files.keys() - present.keys():
         folder.write(name, files[name])

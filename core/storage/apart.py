@@ -7,7 +7,7 @@ import signal
 import subprocess  # nosec B404 # our own program only
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
@@ -58,11 +58,10 @@ def _ask(pipe: "Connection[bytes, bytes]", place: str, name: str, most: int) -> 
 
 def _answer(pipe: "Connection[bytes, bytes]", place: str) -> None:
     """Answer each question with an error, empty where there is none, and then the file."""
-    folder = open_folder(place)
     while True:
         most, _, name = pipe.recv_bytes().decode().partition(" ")
         try:
-            data = folder.read(name, int(most))
+            data = open_folder(place).read(name, int(most))
         except StorageError as exc:
             pipe.send_bytes(str(exc).encode())
         else:
@@ -72,4 +71,5 @@ def _answer(pipe: "Connection[bytes, bytes]", place: str) -> None:
 
 if __name__ == "__main__":
     signal.alarm(LIMIT_S)
-    _answer(Connection(int(sys.argv[2])), sys.argv[1])
+    with suppress(EOFError):  # whoever asked is gone
+        _answer(Connection(int(sys.argv[2])), sys.argv[1])

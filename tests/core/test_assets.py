@@ -100,6 +100,10 @@ def test_another_process_tells_what_went_wrong(folder: Folder, cache: Path, monk
     assert not cache.exists()
 
 
+def test_another_process_tells_of_a_url_that_is_none() -> None:
+    assert "take a path or s3://BUCKET/PREFIX" in refusal("gs://bucket/assets", PIN)
+
+
 def test_another_process_that_dies_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.storage.apart.sys.executable", "/bin/false")
     assert "s3://bucket/sha512sums.txt: could not be read within" in refusal("s3://bucket", PIN)

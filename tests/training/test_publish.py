@@ -97,7 +97,7 @@ def replaced(folder: Folder) -> None:
 
 
 def put_there(folder: Folder) -> None:
-    folder.write("surprise.pkl", b"boo")
+    folder.write("surprise.pkl", b"")
 
 
 @pytest.mark.parametrize(("change", "named"), [(replaced, "digit-net.json"), (put_there, "surprise.pkl")])
