@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from core.errors import StorageError
 
@@ -47,6 +48,10 @@ class Folder(ABC):
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
         """Write a file: afterwards, even of a crash, it holds its old bytes or all of the new ones."""
+
+    @abstractmethod
+    def put(self, name: str, path: Path) -> None:
+        """Write a file as `write` does, from one of any size on this machine's disk."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:

@@ -1,12 +1,13 @@
 """A folder on a disk."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import StorageError
-from core.integrity import write_atomically
+from core.integrity import replacing, write_atomically
 from core.storage.explain import changed, explained
 from core.storage.folder import Entry, Folder
 
@@ -48,6 +49,14 @@ class LocalFolder(Folder):
         with explained(self.place(name)):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
+
+    def put(self, name: str, path: Path) -> None:
+        """Copy a file, and make the folders that it lies in."""
+        target = self.path / name
+        with explained(self.place(name)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("rb") as source, replacing(target) as stream:
+                shutil.copyfileobj(source, stream)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file."""

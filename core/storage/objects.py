@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from fsspec.asyn import sync
@@ -25,6 +26,9 @@ CONNECT_S, READ_S = 5, 30
 
 AT_ONCE = 32
 """Objects that are read at the same time."""
+
+PART_BYTES, PARTS_AT_ONCE = 2**23, 4
+"""Of a large object that is written; S3 takes no parts below 5 MiB but the last."""
 
 PAGE = 1000
 """Keys in one answer to a listing, the most that S3 gives."""
@@ -86,6 +90,11 @@ class ObjectFolder(Folder):
         """Write an object; stores show it when all of it has arrived."""
         with explained(self.place(name)):
             self._system.pipe_file(self._path(name), data)
+
+    def put(self, name: str, path: Path) -> None:
+        """Write an object part by part; stores show it when all parts have arrived."""
+        with explained(self.place(name)):
+            self._system.put_file(path, self._path(name), chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such an object."""
