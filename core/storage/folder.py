@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import StorageError
 
@@ -39,6 +40,17 @@ class Folder(ABC):
         """Yield all files below it, sorted within each folder on a disk and over all in object storage.
 
         Names that start with a dot are left out: they are no user's files.
+        """
+
+    @abstractmethod
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one file."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Open a file that may be large: it can be sought in, and only what is asked for is read.
+
+        Reading raises what its library raises, not `StorageError`.
         """
 
     @abstractmethod

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import StorageError
 from core.integrity import replacing, write_atomically
@@ -37,6 +38,17 @@ class LocalFolder(Folder):
             else:
                 status = path.stat()
                 yield Entry(f"{prefix}{name}", status.st_size, _tag(status))
+
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one file."""
+        with explained(self.place(name)):
+            status = (self.path / name).stat()
+        return Entry(name, status.st_size, _tag(status))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file."""
+        with explained(self.place(name)):
+            return (self.path / name).open("rb")
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""

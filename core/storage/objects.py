@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from fsspec.asyn import sync
 from s3fs import S3FileSystem
@@ -29,6 +29,9 @@ AT_ONCE = 32
 
 PART_BYTES, PARTS_AT_ONCE = 2**23, 4
 """Of a large object that is written; S3 takes no parts below 5 MiB but the last."""
+
+AHEAD = 2**20
+"""Bytes that are read at once of an object that is read in parts."""
 
 PAGE = 1000
 """Keys in one answer to a listing, the most that S3 gives."""
@@ -79,6 +82,18 @@ class ObjectFolder(Folder):
             if not page.get("IsTruncated"):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
+
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one object."""
+        with explained(self.place(name)):
+            found = self._system.info(self._path(name))
+            return Entry(name, found["size"], found["ETag"])
+
+    def open(self, name: str) -> BinaryIO:
+        """Open an object; every part must be of what it was when it was opened."""
+        with explained(self.place(name)):
+            stream = self._system.open(self._path(name), "rb", block_size=AHEAD, cache_type="readahead")
+        return cast("BinaryIO", stream)
 
     def read(self, name: str) -> bytes:
         """Return an object's bytes."""
