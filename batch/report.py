@@ -9,9 +9,10 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from batch.batches import printable
-from batch.job import Outcome, ScoreJob
+from batch.job import ScoreJob
 from batch.sources import Source, open_source
 from batch.tally import Unsure
+from batch.work import Outcome
 from core.errors import ServiceError
 from core.image import CanonicalDigit, read_digit
 from core.storage import open_folder

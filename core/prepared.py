@@ -65,6 +65,11 @@ class Manifest(BaseModel):
         return self
 
     @property
+    def shards(self) -> list[str]:
+        """Names of the files beside MNIST's four, sorted."""
+        return sorted(self.files.keys() - {str(RAW / name) for name in DATA_NAMES})
+
+    @property
     def digests(self) -> dict[str, str]:
         """SHA-256 of MNIST's four files by their names."""
         return {name: self.files[str(RAW / name)] for name in DATA_NAMES}

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -100,6 +101,21 @@ def read_shard(data: bytes, place: str) -> Shard:
         raise _no_shard(place)
     images = done["pixels"].combine_chunks().flatten().to_numpy().reshape(-1, IMAGE_SIZE, IMAGE_SIZE)
     return Shard(images, done["label"].to_numpy(), Counter(table["error"].drop_null().to_pylist()))
+
+
+def read_columns(data: bytes, *names: str) -> list[list[Any]]:
+    """Return some columns of a shard, each as a list.
+
+    Raises:
+        ValueError: The bytes are no shard, or not all of one.
+    """
+    try:
+        table = parquet.read_table(BytesIO(data), columns=list(names)).cast(
+            pa.schema([SCHEMA.field(name) for name in names])
+        )
+    except (pa.ArrowException, OSError) as exc:
+        raise ValueError(f"not a shard: {exc}") from exc
+    return [table[name].to_pylist() for name in names]
 
 
 def _no_shard(place: str) -> StorageError:
