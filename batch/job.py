@@ -1,6 +1,5 @@
 """Scoring from beginning to end, and going on where an earlier run stopped."""
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,19 +8,17 @@ from typing import Any
 from tqdm import tqdm
 
 from batch import shards
-from batch.activations import Crew, Failure, open_crew, run
+from batch.activations import Crew, Failure, open_crew, refuse_unreachable, run
 from batch.batches import Batch, choose_size, cut, halves, name_of, printable
 from batch.progress import advance, progress
 from batch.score import ScoreTask, Unread, score_batch
 from batch.sources import Source, open_source
 from batch.tally import Tally, tally
+from batch.target import absolute, read_job, refuse_inside, remove_stale, shards_in, write_job
 from batch.weights import Weights, send
 from core.checkpoint import Checkpoint
 from core.errors import StorageError
 from core.storage import Entry, Folder, is_url, open_folder
-
-JOB = "_job.json"
-"""What a folder holds the results of; readers of Parquet folders pass over names that start so."""
 
 WORKER_DIED = "worker_died"
 """Error code of a picture at which the process that read it died, at every attempt."""
@@ -88,18 +85,24 @@ def score(job: ScoreJob) -> Outcome:
     """Score all pictures of a source whose rows are not there yet.
 
     Raises:
-        StorageError: A place cannot be used, or holds the results of something else.
+        StorageError: A place cannot be used, holds no pictures, or holds the results of something else.
         BatchError: Lithops cannot be used.
     """
     source, target = open_source(job.source), open_folder(job.target)
-    refuse_inside(job.source, job.target)
-    size = _begin(job, source, target)
-    with open_crew(job.config, job.workers, _modules(job)) as crew, progress(source) as bar:
+    refuse_inside(source, target)
+    about = {"source": absolute(job.source), "format": job.kind}
+    before = read_job(target, about)
+    with open_crew(job.config, job.workers, _modules(job)) as crew:
+        refuse_unreachable(crew, job.source, job.target)
+        size = job.batch_size or before.get("batch_size") or choose_size(source.entries())
+        write_job(target, {**about, "model": job.checkpoint.version, "batch_size": size})
         weights = send(crew.executor.storage, job.checkpoint, job.engine, job.device, job.max_image_pixels)
-        work = _Work(job, source, target, weights, bar)
-        outcome = work.do(crew, size)
+        with progress(source) as bar:
+            outcome = _Work(job, source, target, weights, bar).do(crew, size)
+    if not outcome.listed:
+        raise StorageError(f"{job.source}: holds no pictures: check the name")
     if outcome.complete:
-        outcome.removed = _remove_stale(target, outcome.shards)
+        outcome.removed = remove_stale(target, outcome.shards)
     return outcome
 
 
@@ -108,46 +111,6 @@ def _modules(job: ScoreJob) -> list[str]:
     torch = job.engine == "torch" or job.checkpoint.graph is None
     modules = ["batch.score", "core.torch_engine" if torch else "core.onnx_engine"]
     return [*modules, "core.storage.objects"] if is_url(job.source) or is_url(job.target) else modules
-
-
-def refuse_inside(source: str, target: str) -> None:
-    """Refuse to write results where pictures are read, as they would be listed as pictures the next time.
-
-    Raises:
-        StorageError: The target is the source, or lies in it.
-    """
-    if is_url(source) != is_url(target):
-        return
-    if is_url(source):
-        inside = f"{target.rstrip('/')}/".startswith(f"{source.rstrip('/')}/")
-    else:
-        inside = Path(source).is_dir() and Path(target).resolve().is_relative_to(Path(source).resolve())
-    if inside:
-        raise StorageError(f"{target}: lies in {source}, whose files are read: take another place for the results")
-
-
-def _begin(job: ScoreJob, source: Source, target: Folder) -> int:
-    """Note what the target holds the results of; return the size of batches."""
-    about = {"source": source.place, "format": job.kind}
-    before = json.loads(target.read(JOB)) if target.exists(JOB) else {}
-    for name, value in about.items():
-        if before.get(name, value) != value:
-            raise StorageError(f"{target.place()}: holds results of {name} {before[name]}: take another folder")
-    size = job.batch_size or before.get("batch_size") or choose_size(source.entries())
-    target.write(JOB, json.dumps({**about, "batch_size": size, "model": job.checkpoint.version}, indent=2).encode())
-    return int(size)
-
-
-def _remove_stale(target: Folder, current: set[str]) -> int:
-    """Remove shards of pictures, or of a model, that are no more; returns how many."""
-    stale = [name for name in _shards_in(target) if name not in current]
-    for name in stale:
-        target.remove(name)
-    return len(stale)
-
-
-def _shards_in(target: Folder) -> list[str]:
-    return [entry.name for entry in target.entries() if shards.NAME.fullmatch(entry.name)]
 
 
 class _Work:
@@ -159,7 +122,7 @@ class _Work:
         self.target = target
         self.weights = weights
         self.bar = bar
-        self.there = set(_shards_in(target))
+        self.there = set(shards_in(target))
         self.outcome = Outcome()
 
     def do(self, crew: Crew, size: int) -> Outcome:

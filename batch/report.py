@@ -12,11 +12,11 @@ from batch.batches import printable
 from batch.job import Outcome, ScoreJob
 from batch.sources import Source, open_source
 from batch.tally import Unsure
+from batch.target import SHEET, SUMMARY
 from core.errors import ServiceError
 from core.image import CanonicalDigit, read_digit
 from core.storage import open_folder
 
-SUMMARY, SHEET = "_summary.json", "_least_sure.png"
 NAMED = 10
 """Open keys that are printed; the summary has them all."""
 
