@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from batch.localhost import ONE_THREAD, POLL_S, forking, local_config, private_folder
 from core.errors import StartError
+from core.storage import is_url
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -101,6 +102,17 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
             yield Crew(executor, _width(executor), PACKAGES)
         else:
             yield Crew(executor, workers + 1, environment=forking(executor, modules))
+
+
+def refuse_unreachable(crew: Crew, *places: str) -> None:
+    """Refuse folders of this machine where activations run on others.
+
+    Raises:
+        BatchError: A place is no URL.
+    """
+    for place in places:
+        if crew.executor.backend != "localhost" and not is_url(place):
+            raise BatchError(f"{place}: out of reach of {crew.executor.backend}: take s3://BUCKET/PREFIX")
 
 
 def _given_config(config: Path | None) -> dict[str, Any] | None:

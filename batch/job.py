@@ -1,68 +1,54 @@
 """Scoring from beginning to end, and going on where an earlier run stopped."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from tqdm import tqdm
 
 from batch import shards
-from batch.activations import open_crew
+from batch.activations import Crew
 from batch.batches import Batch, name_of, printable
-from batch.progress import progress
 from batch.score import ScoreTask, score_batch
-from batch.sources import Source, open_source
+from batch.sources import Source
 from batch.tally import Tally, tally
+from batch.target import remove_stale
 from batch.weights import Weights, send
-from batch.work import Outcome, Work, begin, refuse_inside, remove_stale
+from batch.work import Job, Outcome, Work, carry_out
 from core.checkpoint import Checkpoint
-from core.storage import Folder, is_url, open_folder
+from core.storage import Folder, open_folder
 
 
 @dataclass(frozen=True)
-class ScoreJob:
+class ScoreJob(Job):
     """What to score, with what, and where.
 
     Attributes:
-        source: Place of the pictures.
-        target: Place of the results.
         checkpoint: The model.
         engine: `onnx`, `torch` or `auto`; `device` `cpu`, `cuda` or `auto`.
-        max_image_pixels: Largest picture that is decoded; `max_bytes` largest file that is read.
         kind: One of `shards.FORMATS`.
-        batch_size: None for that of an earlier run, else by the count.
-        workers: Processes on this machine.
-        config: Lithops' configuration file, if one is given.
     """
 
-    source: str
-    target: str
     checkpoint: Checkpoint
     engine: str
     device: str
-    max_image_pixels: int
-    max_bytes: int
     kind: str
-    batch_size: int | None
-    workers: int
-    config: Path | None
 
 
 def score(job: ScoreJob) -> Outcome:
     """Score all pictures of a source whose rows are not there yet.
 
     Raises:
-        StorageError: A place cannot be used, or holds the results of something else.
+        StorageError: A place cannot be used, holds no pictures, or holds the results of something else.
         BatchError: Lithops cannot be used.
     """
-    source, target = open_source(job.source), open_folder(job.target)
-    refuse_inside(job.source, job.target)
-    about = {"source": source.place, "format": job.kind}
-    size = begin(target, source, about, job.batch_size, model=job.checkpoint.version)
-    with open_crew(job.config, job.workers, _modules(job)) as crew, progress(source) as bar:
+    target = open_folder(job.target)
+
+    def start(crew: Crew, source: Source, bar: "tqdm[Any]") -> _ScoreWork:
         weights = send(crew.executor.storage, job.checkpoint, job.engine, job.device, job.max_image_pixels)
-        work = _ScoreWork(job, source, target, weights, bar)
-        outcome = work.do(crew, size)
+        return _ScoreWork(job, source, target, weights, bar)
+
+    about, more = {"format": job.kind}, {"model": job.checkpoint.version}
+    outcome = carry_out(job, target, about, more, _modules(job), start)
     if outcome.complete:
         outcome.removed = remove_stale(target, outcome.shards)
     return outcome
@@ -71,8 +57,7 @@ def score(job: ScoreJob) -> Outcome:
 def _modules(job: ScoreJob) -> list[str]:
     """What every activation imports; PyTorch only where it runs the network."""
     torch = job.engine == "torch" or job.checkpoint.graph is None
-    modules = ["batch.score", "core.torch_engine" if torch else "core.onnx_engine"]
-    return [*modules, "core.storage.objects"] if is_url(job.source) or is_url(job.target) else modules
+    return ["batch.score", "core.torch_engine" if torch else "core.onnx_engine"]
 
 
 class _ScoreWork(Work[ScoreTask]):

@@ -4,7 +4,7 @@ Lithops starts an interpreter for each activation, which takes longer to import 
 digits. Here one process imports it, and is forked for each.
 """
 
-import atexit
+import fcntl
 import json
 import multiprocessing
 import os
@@ -15,12 +15,17 @@ import tempfile
 import threading
 from collections.abc import Sequence
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Processes share the cores among themselves."""
+
+PREFIX = "digits-batch-"
+"""Of the name of Lithops' folder."""
 
 POLL_S = 0.05
 """Between two looks at what has finished."""
@@ -33,10 +38,25 @@ def private_folder() -> Path:
     It takes the folder from `TMPDIR` when it is imported, as do its workers; one that it shared with another run would
     be wiped under that one's feet.
     """
-    folder = tempfile.mkdtemp(prefix="batch-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["TMPDIR"] = tempfile.tempdir = folder
-    return Path(folder)
+    for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        if _lock(left) is not None:  # whose command was killed
+            shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+    _lock(folder)
+    # after multiprocessing has removed its own folder in it, which has priority -100
+    Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-200)
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+    return folder
+
+
+def _lock(folder: Path) -> int | None:
+    """Lock a folder until this process ends; None where another process has done so, or owns it."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
+    return descriptor
 
 
 def local_config(workers: int) -> dict[str, Any]:
@@ -97,6 +117,7 @@ def forking(executor: Any, modules: Sequence[str]) -> Any:
     # this very interpreter: nothing has to be started to ask it, and nothing is written to the user's home
     RUNTIME_META_CACHE[f"{RUNTIMES_PREFIX}/{key}.meta.json"] = {**get_runtime_metadata(), "runtime_timeout": None}
     handler.env = ForkingEnvironment(handler.config)
+    forkserver.ensure_running()  # now, as it takes a while to import all that
     return handler.env
 
 

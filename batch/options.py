@@ -6,11 +6,33 @@ from pathlib import Path
 from batch.shards import FORMATS
 from config import granted_cpus
 
+TEST_SHARE = 0.15
+"""Of digits that are kept for the test set; MNIST's is a seventh."""
+
 
 def add_score_options(parser: argparse.ArgumentParser) -> None:
     """Those of `score`."""
     add_places(parser)
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="of the shards")
+
+
+def add_prepare_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `prepare`."""
+    add_places(parser)
+    parser.add_argument(
+        "--labels",
+        default=argparse.SUPPRESS,
+        metavar="FILE",
+        help="CSV file with a line key,label for each picture, or an IDX file of labels "
+        "(default: the nearest folder with a digit for its name; the labels beside an IDX file)",
+    )
+    parser.add_argument(
+        "--test-share",
+        type=_share,
+        default=TEST_SHARE,
+        metavar="X",
+        help="of the digits that are kept for the test set, chosen by their pixels",
+    )
 
 
 def add_places(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +56,13 @@ def add_places(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="configuration of Lithops, for other machines (default: where Lithops looks for one, else this machine)",
     )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is not usable: take a number from 0 to 1")
+    return share
 
 
 def _whole(text: str) -> int:

@@ -12,12 +12,12 @@ from batch.batches import printable
 from batch.job import ScoreJob
 from batch.sources import Source, open_source
 from batch.tally import Unsure
+from batch.target import SHEET, SUMMARY
 from batch.work import Outcome
 from core.errors import ServiceError
 from core.image import CanonicalDigit, read_digit
 from core.storage import open_folder
 
-SUMMARY, SHEET = "_summary.json", "_least_sure.png"
 NAMED = 10
 """Open keys that are printed; the summary has them all."""
 
@@ -43,16 +43,17 @@ def describe(job: ScoreJob, outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def lines(outcome: Outcome, target: str) -> Iterator[str]:
-    """Yield the summary for people."""
+def lines(outcome: Outcome, target: str, done: str = "scored") -> Iterator[str]:
+    """Yield the summary for people, which says what was done with the pictures that were not rejected."""
     tally = outcome.tally
     if outcome.found:
         yield f"{outcome.found:,} of {len(outcome.shards):,} shards were there already"
     if outcome.removed:
         yield f"{outcome.removed:,} shards of pictures or a model that are no more were removed"
-    yield f"listed {outcome.listed:,} = scored {tally.scored:,} + rejected {tally.rejected.total():,}{_open(outcome)}"
+    yield f"listed {outcome.listed:,} = {done} {tally.scored:,} + rejected {tally.rejected.total():,}{_open(outcome)}"
     if tally.scored:
         yield "labels: " + ", ".join(f"{label} {tally.labels[label]:,}" for label in sorted(tally.labels))
+    if tally.probability:
         yield f"mean probability: {tally.probability / tally.scored:.4f}"
     if tally.rejected:
         yield "rejected: " + ", ".join(f"{code} {number:,}" for code, number in sorted(tally.rejected.items()))
@@ -63,7 +64,7 @@ def _open(outcome: Outcome) -> str:
     return f" + open {len(outcome.open):,}" if outcome.open else ""
 
 
-def complaints(outcome: Outcome) -> Iterator[str]:
+def complaints(outcome: Outcome, where_all_are: str = f": see {SUMMARY}") -> Iterator[str]:
     """Yield what keeps a job from being complete; nothing where it is."""
     if outcome.complete:
         return
@@ -71,7 +72,7 @@ def complaints(outcome: Outcome) -> Iterator[str]:
     for key, reason in outcome.open[:NAMED]:
         yield f"  {key}: {reason}"
     if len(outcome.open) > NAMED:
-        yield f"  and {len(outcome.open) - NAMED:,} more: see {SUMMARY}"
+        yield f"  and {len(outcome.open) - NAMED:,} more{where_all_are}"
     if outcome.stopped:
         yield "too many attempts failed in a row, so the rest of the source was not listed"
 

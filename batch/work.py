@@ -1,26 +1,22 @@
-"""A job under way: from the pictures that are listed to a shard for each batch of them, going on where a run stopped."""
+"""Any job under way: from the pictures that are listed to a shard for each batch, going on where a run stopped."""
 
-import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
-from batch import shards
-from batch.activations import Crew, Failure, run
+from batch.activations import Crew, Failure, open_crew, refuse_unreachable, run
 from batch.batches import Batch, choose_size, cut, halves, printable
-from batch.progress import advance
+from batch.progress import advance, progress
 from batch.reading import Unread
-from batch.sources import Source
+from batch.sources import Source, open_source
 from batch.tally import Tally
+from batch.target import absolute, read_job, refuse_inside, shards_in, write_job
 from core.errors import StorageError
 from core.storage import Entry, Folder, is_url
-
-JOB = "_job.json"
-"""What a folder holds the results of; readers of Parquet folders pass over names that start so."""
 
 WORKER_DIED = "worker_died"
 """Error code of a picture at which the process that read it died, at every attempt."""
@@ -71,55 +67,62 @@ class Outcome:
         return not self.open and not self.stopped and self.listed == len(self.tally)
 
 
-def refuse_inside(source: str, target: str) -> None:
-    """Refuse to write results where pictures are read, as they would be listed as pictures the next time.
+@dataclass(frozen=True)
+class Job:
+    """What every job is told.
 
-    Raises:
-        StorageError: The target is the source, or lies in it.
+    Attributes:
+        source: Place of the pictures.
+        target: Place of the results.
+        max_image_pixels: Largest picture that is decoded; `max_bytes` largest file that is read.
+        batch_size: None for that of an earlier run, else by the count.
+        workers: Processes on this machine.
+        config: Lithops' configuration file, if one is given.
     """
-    if is_url(source) != is_url(target):
-        return
-    if is_url(source):
-        inside = f"{target.rstrip('/')}/".startswith(f"{source.rstrip('/')}/")
-    else:
-        inside = Path(source).is_dir() and Path(target).resolve().is_relative_to(Path(source).resolve())
-    if inside:
-        raise StorageError(f"{target}: lies in {source}, whose files are read: take another place for the results")
+
+    source: str
+    target: str
+    max_image_pixels: int
+    max_bytes: int
+    batch_size: int | None
+    workers: int
+    config: Path | None
 
 
-def begin(target: Folder, source: Source, about: dict[str, Any], batch_size: int | None, **more: Any) -> int:
-    """Note what a folder holds the results of; return the size of batches.
+Start = Callable[[Crew, Source, "tqdm[Any]"], "Work[Any]"]
+
+
+def carry_out(
+    job: Job, target: Folder, about: dict[str, str], more: dict[str, str], modules: Sequence[str], start: Start
+) -> Outcome:
+    """Work on all pictures of a source whose rows are not there yet.
 
     Args:
+        job: From where, and how.
         target: The folder of the shards.
-        source: The pictures.
-        about: What may not differ from an earlier run.
-        batch_size: None for that of an earlier run, else by the count.
-        more: What may.
+        about: What this job has in common with every other whose shards lie there, beside the source.
+        more: What else is noted of it.
+        modules: What activations import.
+        start: Returns the work on these pictures.
 
     Raises:
-        StorageError: It holds the results of something else.
+        StorageError: A place cannot be used, holds no pictures, or holds the results of something else.
+        BatchError: Lithops cannot be used.
     """
-    before = json.loads(target.read(JOB)) if target.exists(JOB) else {}
-    for name, value in about.items():
-        if before.get(name, value) != value:
-            raise StorageError(f"{target.place()}: holds results of {name} {before[name]}: take another folder")
-    size = batch_size or before.get("batch_size") or choose_size(source.entries())
-    target.write(JOB, json.dumps({**about, "batch_size": size, **more}, indent=2).encode())
-    return int(size)
-
-
-def remove_stale(target: Folder, current: set[str]) -> int:
-    """Remove shards of pictures, or of a model, that are no more; returns how many."""
-    stale = [name for name in shards_in(target) if name not in current]
-    for name in stale:
-        target.remove(name)
-    return len(stale)
-
-
-def shards_in(target: Folder) -> list[str]:
-    """Return the names of the shards in a folder."""
-    return [entry.name for entry in target.entries() if shards.NAME.fullmatch(entry.name)]
+    source = open_source(job.source)
+    refuse_inside(source, target)
+    about = {"source": absolute(job.source), **about}
+    before = read_job(target, about)
+    remote = ["core.storage.objects"] if is_url(job.source) or is_url(job.target) else []
+    with open_crew(job.config, job.workers, [*modules, *remote]) as crew:
+        refuse_unreachable(crew, job.source, job.target)
+        size = job.batch_size or before.get("batch_size") or choose_size(source.entries())
+        write_job(target, {**about, **more, "batch_size": size})
+        with progress(source) as bar:
+            outcome = start(crew, source, bar).do(crew, size)
+    if not outcome.listed:
+        raise StorageError(f"{job.source}: holds no pictures: check the name")
+    return outcome
 
 
 class Work(ABC, Generic[AnyTask]):

@@ -109,10 +109,9 @@ def read_columns(data: bytes, *names: str) -> list[list[Any]]:
     Raises:
         ValueError: The bytes are no shard, or not all of one.
     """
+    schema = pa.schema([SCHEMA.field(name) for name in names])
     try:
-        table = parquet.read_table(BytesIO(data), columns=list(names)).cast(
-            pa.schema([SCHEMA.field(name) for name in names])
-        )
+        table = parquet.read_table(BytesIO(data), columns=list(names)).cast(schema)
     except (pa.ArrowException, OSError) as exc:
         raise ValueError(f"not a shard: {exc}") from exc
     return [table[name].to_pylist() for name in names]

@@ -15,7 +15,7 @@ from batch.sources.source import Source
 from core.errors import ObjectMissing
 from core.storage import Folder, is_url, open_folder
 
-__all__ = ["Source", "open_source"]
+__all__ = ["FileSource", "Source", "open_source"]
 
 WILD = re.compile(r"[*?\[]")
 TAR_SUFFIXES = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")

@@ -22,8 +22,11 @@ class FileSource:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files in the folder's order."""
-        wanted = re.compile(self.pattern)
-        return (entry for entry in self.folder.entries() if not self.pattern or wanted.fullmatch(entry.name))
+        return (entry for entry in self.folder.entries() if self.lists(entry.name))
+
+    def lists(self, name: str) -> bool:
+        """Tell whether a file of that name below the folder would be one of the pictures."""
+        return not self.pattern or re.fullmatch(self.pattern, name) is not None
 
     def read_listed(self, entries: Sequence[Entry]) -> list[bytes | ServiceError]:
         """Return the files' bytes."""

@@ -58,9 +58,9 @@ def test_labels_are_found_beside_and_in_object_storage(
         (b"key,label\na.png,7,8\n", "line 2: expected"),
         (b"key,label\na.png,\xc2\xb2\n", "line 2: expected"),
         (b"key,label\na.png,7\na.png,8\n", "line 3: gives a.png another label"),
-        (b"key,label\n\xff,7\n", "no CSV file in UTF-8"),
-        (b'key,label\n"a.png,7\n', "no CSV file in UTF-8"),
-        (b"key,label\n" + b"a" * 200_000 + b",7\n", "no CSV file in UTF-8"),
+        (b"key,label\n\xff,7\n", "neither a CSV file in UTF-8 nor"),
+        (b'key,label\n"a.png,7\n', "neither a CSV file in UTF-8 nor"),
+        (b"key,label\n" + b"a" * 200_000 + b",7\n", "neither a CSV file in UTF-8 nor"),
     ],
 )
 def test_any_other_file_is_refused_in_one_line(tmp_path: Path, data: bytes, reason: str) -> None:

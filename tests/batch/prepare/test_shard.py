@@ -36,7 +36,8 @@ def test_any_tool_reads_a_shard() -> None:
 def test_what_was_prepared_is_read_back() -> None:
     shard = read_shard(write_shard(ROWS), "x")
     assert np.array_equal(shard.images, DIGITS)
-    assert (shard.labels.tolist(), shard.labels.dtype) == ([3, 0], np.uint8)
+    assert shard.labels.tolist() == [3, 0]
+    assert shard.labels.dtype == np.uint8
     assert shard.errors == Counter(no_label=1, invalid_image=1)
 
 
