@@ -1,5 +1,6 @@
 """Scoring from beginning to end, and going on where an earlier run stopped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,12 +64,14 @@ def _modules(job: ScoreJob) -> list[str]:
 class _ScoreWork(Work[ScoreTask]):
     """Scoring under way."""
 
-    activate = staticmethod(score_batch)
-
     def __init__(self, job: ScoreJob, source: Source, target: Folder, weights: Weights, bar: "tqdm[Any]") -> None:
         super().__init__(source, target, bar)
         self.job = job
         self.weights = weights
+
+    @property
+    def activate(self) -> Callable[..., Tally]:
+        return score_batch
 
     def task_of(self, batch: Batch) -> ScoreTask:
         job = self.job

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -129,11 +129,8 @@ class Work(ABC, Generic[AnyTask]):
     """A job under way; what is done to a batch is the subclass's.
 
     Attributes:
-        activate: Writes the shard of a task on a worker and returns what it amounts to, given Lithops' storage too.
         outcome: How far the job has come.
     """
-
-    activate: ClassVar[Callable[..., Tally]]
 
     def __init__(self, source: Source, target: Folder, bar: "tqdm[Any]") -> None:
         """Take the pictures, the folder of the shards, and the bar that shows how far it is."""
@@ -142,6 +139,11 @@ class Work(ABC, Generic[AnyTask]):
         self.bar = bar
         self.there = set(shards_in(target))
         self.outcome = Outcome()
+
+    @property
+    @abstractmethod
+    def activate(self) -> Callable[..., Tally]:
+        """What writes the shard of a `task` on a worker and returns what it amounts to; `storage` is Lithops'."""
 
     @abstractmethod
     def task_of(self, batch: Batch) -> AnyTask:

@@ -1,5 +1,6 @@
 """Preparing from beginning to end, and going on where an earlier run stopped."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,12 +77,14 @@ def _collect(job: PrepareJob, target: Folder, files: list[str]) -> Manifest:
 class _PrepareWork(Work[PrepareTask]):
     """Preparing under way."""
 
-    activate = staticmethod(prepare_batch)
-
     def __init__(self, job: PrepareJob, source: Source, target: Folder, label_of: LabelOf, bar: "tqdm[Any]") -> None:
         super().__init__(source, target, bar)
         self.job = job
         self.label_of = label_of
+
+    @property
+    def activate(self) -> Callable[..., Tally]:
+        return prepare_batch
 
     def task_of(self, batch: Batch) -> PrepareTask:
         job = self.job

@@ -1,8 +1,13 @@
+import gzip
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from batch.prepare.labels import label_of_folder, read_labels
+from batch.prepare.idx import DigitsWriter
+from batch.prepare.labels import label_of_folder, labels_beside, read_labels
+from batch.sources import open_source
 from core.errors import ObjectMissing, StorageError
 from core.storage import open_folder
 
@@ -72,3 +77,34 @@ def test_any_other_file_is_refused_in_one_line(tmp_path: Path, data: bytes, reas
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ObjectMissing, match=r"labels\.csv: is not there"):
         read_labels(str(tmp_path / "labels.csv"))
+
+
+def write_idx(folder: Path, labels: list[int]) -> Path:
+    """Write pictures and labels in MNIST's form; return the path of the pictures."""
+    with DigitsWriter(folder, "my") as writer:
+        writer.append(np.zeros((len(labels), 28, 28), np.uint8), np.array(labels, np.uint8))
+    return folder / "my-images-idx3-ubyte"
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_the_labels_beside_an_idx_file_are_those_of_its_pictures(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    images, labels = write_idx(tmp_path, [7, 0, 9, 10]), tmp_path / "my-labels-idx1-ubyte"
+    labels.write_bytes(pack(labels.read_bytes()))
+    for label_of in (labels_beside(open_source(str(images))), read_labels(str(labels))):
+        assert [label_of(key) for key in ("00000000", "00000001", "00000002", "00000003", "00000004", "x")] == [
+            *(7, 0, 9),
+            *(None, None, None),
+        ]
+
+
+def test_an_idx_file_without_labels_beside_it_has_none(tmp_path: Path) -> None:
+    images = write_idx(tmp_path, [7])
+    (tmp_path / "my-labels-idx1-ubyte").unlink()
+    assert labels_beside(open_source(str(images)))("00000000") is None
+    assert labels_beside(open_source(str(images.rename(tmp_path / "digits.idx"))))("00000000") is None
+
+
+def test_a_folder_has_the_labels_of_its_folders(tmp_path: Path) -> None:
+    assert labels_beside(open_source(str(tmp_path)))("7/a.png") == 7
