@@ -89,7 +89,7 @@ def decode(data: bytes, kind: str) -> pa.Table:
             return _read_csv(data, essential)
         rows = [json.loads(line) for line in data.decode().splitlines()]
         return pa.Table.from_pylist([{name: row[name] for name in ESSENTIAL} for row in rows], schema=essential)
-    except (pa.ArrowException, OSError, KeyError, TypeError) as exc:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as exc:
         raise ValueError(f"not a shard: {exc}") from exc
 
 

@@ -14,6 +14,7 @@ from batch.sources.idx import MAGIC, IdxSource
 from batch.sources.source import Source
 from core.errors import ObjectMissing
 from core.storage import Folder, is_url, open_folder
+from core.storage.explain import explained
 
 __all__ = ["FileSource", "Source", "open_source"]
 
@@ -37,7 +38,8 @@ def open_source(place: str) -> Source:
     folder, name = _split(place)
     if name is None:
         return FileSource(folder)
-    head = folder.open(name).read(4)
+    with explained(place), folder.open(name) as stream:
+        head = stream.read(4)
     if head[:2] == b"PK":
         return ZipSource(folder, name)
     if name.lower().endswith(TAR_SUFFIXES):

@@ -115,4 +115,4 @@ def _archive(folder: Folder, name: str) -> Iterator[BinaryIO]:
         try:
             yield stream
         except DAMAGED as exc:
-            raise StorageError(f"{place}: not a whole archive: make it anew ({exc})") from exc
+            raise StorageError(f"{place}: not a whole archive: make it anew") from exc

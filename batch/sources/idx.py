@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BytesIO
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from PIL import Image
 
@@ -21,6 +21,8 @@ MAGIC = b"\x00\x00\x08\x03"
 HEADER_BYTES = 16
 QUICK = 1
 """How hard zlib tries: these PNG files are read at once and thrown away."""
+
+Stream = BinaryIO | gzip.GzipFile
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class IdxSource:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the pictures in their order."""
-        tag = self.folder.entry(self.name).tag
+        listed = self.folder.entry(self.name)
         with self._open() as stream:
             count, rows, columns = self._header(stream)
+            if not isinstance(stream, gzip.GzipFile) and listed.size < HEADER_BYTES + count * rows * columns:
+                raise StorageError(f"{self.place}: ends before the {count:,} pictures that it promises: make it anew")
         for number in range(count):
-            yield Entry(f"{number:08}", rows * columns, tag)
+            yield Entry(f"{number:08}", rows * columns, listed.tag)
 
     def read_listed(self, entries: Sequence[Entry]) -> list[bytes | ServiceError]:
         """Return the pictures as PNG files; the file must be what it was."""
@@ -50,7 +54,7 @@ class IdxSource:
             _, rows, columns = self._header(stream)
             return [self._read(stream, entry, (columns, rows), now) for entry in entries]
 
-    def _read(self, stream: BinaryIO, entry: Entry, size: tuple[int, int], now: str) -> bytes | ServiceError:
+    def _read(self, stream: Stream, entry: Entry, size: tuple[int, int], now: str) -> bytes | ServiceError:
         if entry.tag != now:
             return changed(f"{self.place}, picture {entry.name}")
         length = size[0] * size[1]
@@ -58,7 +62,7 @@ class IdxSource:
         raw = stream.read(length)
         return _png(raw, size) if len(raw) == length else InvalidImage("the IDX file ends before it")
 
-    def _header(self, stream: BinaryIO) -> tuple[int, int, int]:
+    def _header(self, stream: Stream) -> tuple[int, int, int]:
         head = stream.read(HEADER_BYTES)
         if head[:4] != MAGIC or len(head) < HEADER_BYTES:
             raise StorageError(f"{self.place}: holds no pictures: take an IDX file of bytes in three dimensions")
@@ -68,14 +72,14 @@ class IdxSource:
         return count, rows, columns
 
     @contextmanager
-    def _open(self) -> Iterator[BinaryIO]:
+    def _open(self) -> Iterator[Stream]:
         with explained(self.place), self.folder.open(self.name) as stream:
             zipped = stream.read(2) == b"\x1f\x8b"
             stream.seek(0)
             try:
-                yield cast("BinaryIO", gzip.GzipFile(fileobj=stream)) if zipped else stream
+                yield gzip.GzipFile(fileobj=stream) if zipped else stream
             except (EOFError, zlib.error, gzip.BadGzipFile) as exc:
-                raise StorageError(f"{self.place}: not a whole gzip file: make it anew ({exc})") from exc
+                raise StorageError(f"{self.place}: not a whole gzip file: make it anew") from exc
 
 
 def _png(raw: bytes, size: tuple[int, int]) -> bytes:
