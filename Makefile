@@ -8,6 +8,8 @@ PORT ?= 5000
 URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
 SEED ?= 1
+SRC ?= samples
+DST ?= scores
 
 # PyTorch's own index of builds for the CPU, a tenth of the size and the one thing that is not checked by its hash; see install.sh.
 # Left out where there is a GPU; empty it (make run TORCH_INDEX=) to have everything checked.
@@ -20,7 +22,7 @@ SETS := $(filter-out requirements,$(basename $(wildcard requirements*.txt)))
 SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test fuzz check format lock audit sbom data train export report bench checksums samples docker-build docker-run \
+.PHONY: help install run score test fuzz check format lock audit sbom data train export report bench checksums samples docker-build docker-run \
 	smoke clean
 
 help: ## list the commands
@@ -31,6 +33,10 @@ $(BIN)/python:
 
 # One stamp a lock: installing again only when it, or one that it builds on, has changed.
 $(VENV)/.serve: requirements.lock | $(BIN)/python
+	$(INSTALL) $< $(TORCH_INDEX)
+	@touch $@
+
+$(VENV)/.batch: requirements-batch.lock $(VENV)/.serve
 	$(INSTALL) $< $(TORCH_INDEX)
 	@touch $@
 
@@ -46,6 +52,9 @@ install: $(VENV)/.test ## install everything into .venv
 
 run: $(VENV)/.serve ## serve on port 5000
 	PORT=$(PORT) $(BIN)/python app.py
+
+score: $(VENV)/.batch ## read the pictures in SRC=..., results into DST=...
+	$(BIN)/python -m batch score "$(SRC)" "$(DST)" $(SCORE_FLAGS)
 
 test: check ## run the whole suite
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not alone"

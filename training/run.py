@@ -16,10 +16,11 @@ from tqdm import tqdm
 from model.description import Description
 from training.calibrate import fit_temperature
 from training.checkpoint import Checkpoint, save_assets
-from training.data import SHA256, VALIDATION_IMAGES, Digits, load_test, load_training
+from training.data import VALIDATION_IMAGES, Digits, load_test, load_training
 from training.errors import TargetMissed
 from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
 from training.export import export_checkpoint
+from training.files import digests_of, source_of
 from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
 from training.recipe import Recipe
 
@@ -31,7 +32,6 @@ DRY_RUN_EPOCHS = 2
 Record = dict[str, Any]
 """How weights came about, as it is kept beside them in JSON: `NAME.training.json`."""
 
-SOURCE = "MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/"
 LICENSE = "Apache-2.0"
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class Job:
     Attributes:
         recipe: How.
         machine: On what.
-        data_root: As `training.data.find_mnist` returns it.
+        data_root: As `training.data.find_data` returns it.
         output_dir: The assets folder.
         work_dir: Where the checkpoint of an interrupted run lies.
         name: Of the files, without extension.
@@ -96,7 +96,7 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
 
     Raises:
         TargetMissed: Too many test digits are misread; nothing was written.
-        DataError: MNIST cannot be read.
+        DataError: The data cannot be read.
         TrainingError: The options do not fit the data.
         OSError: The output cannot be written.
     """
@@ -183,7 +183,7 @@ def _describe(job: Job, weights: dict[str, Tensor], training_images: int, valida
         mean=recipe.mean,
         std=recipe.std,
         temperature=temperature,
-        source=SOURCE,
+        source=source_of(job.data_root),
         license=LICENSE,
         metrics={
             "test_errors": errors,
@@ -237,4 +237,5 @@ def settings_of(job: Job) -> Record:
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
-    return {"recipe": asdict(job.recipe), "machine": machine, "data": SHA256, "held_back": job.validation_images}
+    data = digests_of(job.data_root)
+    return {"recipe": asdict(job.recipe), "machine": machine, "data": data, "held_back": job.validation_images}
