@@ -5,6 +5,7 @@ python -m training train                             # the default network into 
 python -m training train --ancestors                 # and those it descends from, for the record
 python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
+python -m training train --output s3://BUCKET/PREFIX # into object storage, where a killed run goes on too
 python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training export                            # the ONNX graph of weights that have none
 python -m training checksums                         # after a change in assets/ by hand
@@ -13,6 +14,7 @@ python -m training checksums                         # after a change in assets/
 import argparse
 import logging
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -29,24 +31,34 @@ from training.errors import TrainingError
 from training.export import export_checkpoint
 from training.loop import Machine
 from training.options import add_assets, add_data, add_export_options, add_report_options, add_train_options
+from training.output import default_work
 from training.recipe import RECIPES, Recipe, checkpoint_name
 from training.report import ReportJob, make_report
 from training.run import DRY_RUN_EPOCHS, Job, train
+from training.tracking import EXPERIMENT, TrackingServer, connect
+from training.watch import GOES_ON
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
 
+TERMINATED = 143
+"""After SIGTERM, by which containers are stopped."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: to be treated like Ctrl-C."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 when interrupted."""
+    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 or 143 when interrupted."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     try:
         options.command(options)
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on after the last finished epoch", file=sys.stderr)
-        return INTERRUPTED
+    except KeyboardInterrupt as exc:
+        print(f"interrupted: {GOES_ON}", file=sys.stderr)
+        return TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
     except (TrainingError, ServiceError, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
@@ -90,15 +102,26 @@ def _train(options: argparse.Namespace) -> None:
         recipe=recipe,
         machine=_machine(options),
         data_root=_find_data(options),
-        output_dir=options.output,
-        work_dir=options.work,
+        output=options.output,
+        work=options.work if "work" in options else default_work(options.output),
         name=options.name if "name" in options else checkpoint_name(recipe.architecture),
         resume=options.resume,
         validation_images=options.validation_images,
         export=options.export,
         dry_run=options.dry_run,
+        tracking=None if options.dry_run else _tracking(),
     )
     _report(train(job, train_ancestors(job) if options.ancestors else ()), options.dry_run)
+
+
+def _tracking() -> TrackingServer | None:
+    """Return MLflow's server where there is one to be told, after making sure that it answers."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return None
+    server = TrackingServer(uri, os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
+    connect(server)
+    return server
 
 
 def _report(description: Description, dry_run: bool) -> None:
@@ -159,5 +182,10 @@ def _add(
     add_options(parser)
 
 
+def _terminate(_number: int, _frame: object) -> None:
+    raise Terminated
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())

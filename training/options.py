@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from core.storage import is_url
 from model.networks import NETWORKS
-from training.data import VALIDATION_IMAGES, cache_dir
+from training.data import VALIDATION_IMAGES
+from training.output import Place
 from training.recipe import checkpoint_name
 
 DEFAULT_NAME = checkpoint_name("DigitNet")
@@ -110,14 +112,27 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("files")
-    group.add_argument("--output", type=Path, default=Path("assets"), metavar="DIR", help="assets folder to write to")
+    group.add_argument(
+        "--output",
+        type=_place,
+        default=Path("assets"),
+        metavar="PLACE",
+        help="assets folder to write to, or s3://BUCKET/PREFIX",
+    )
     group.add_argument(
         "--name",
         type=_name,
         default=argparse.SUPPRESS,
         help="of the files, without extension (default: from the architecture, such as digit-net)",
     )
-    group.add_argument("--work", type=Path, default=cache_dir() / "runs", metavar="DIR", help="for interrupted runs")
+    group.add_argument(
+        "--work",
+        type=_place,
+        default=argparse.SUPPRESS,
+        metavar="PLACE",
+        help="folder of unfinished runs, their status and curves, or s3://BUCKET/PREFIX (default: runs/ in the cache; "
+        "for an output in object storage, .training/ in it)",
+    )
     group.add_argument(
         "--resume",
         action=argparse.BooleanOptionalAction,
@@ -158,6 +173,10 @@ def _percent(text: str) -> float:
     if not 0 <= number <= 100:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
     return number
+
+
+def _place(text: str) -> Place:
+    return text if is_url(text) else Path(text)
 
 
 def _name(text: str) -> str:
