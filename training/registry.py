@@ -1,29 +1,21 @@
 """A trained checkpoint in MLflow's model registry: its files, and a model that MLflow itself loads."""
 
 import tempfile
-from importlib.metadata import version
 from pathlib import Path
-from platform import python_version
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from core.checkpoint import Checkpoint, load_checkpoint
+from core.checkpoint import load_checkpoint
 from core.errors import ObjectMissing
 from core.integrity import CHECKSUMS_NAME, write_checksums
 from core.storage import Folder
-from model.description import IMAGE_SIZE, LABELS
-from model.graph import INPUT, OUTPUT, STATE_DICT_SHA512
+from training.artifacts.mlflow import write_mlflow_model
 from training.checkpoint import RECORD_SUFFIX
-from training.export import export_graph
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FILES, MODEL = "checkpoint", "model"
 """Folders among the run's artifacts."""
-
-GRAPH = "model.onnx"
 
 SUFFIXES = (".pt", ".json", RECORD_SUFFIX, ".onnx")
 
@@ -39,28 +31,10 @@ def register(client: "MlflowClient", run_id: str, output: Folder, name: str) -> 
         assets, model = Path(temporary) / FILES, Path(temporary) / MODEL
         _fetch(output, name, assets)
         client.log_artifacts(run_id, str(assets), FILES)
-        write_model(load_checkpoint(assets, name), model)
+        write_mlflow_model(load_checkpoint(assets, name), model)
         client.log_artifacts(run_id, str(model), MODEL)
     _ensure(client, name)
     return str(client.create_model_version(name, f"runs:/{run_id}/{MODEL}", run_id).version)
-
-
-def write_model(checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint's graph as a model of MLflow: canonical digits in, logits out, see `model.graph`."""
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types.schema import Schema, TensorSpec
-
-    folder.mkdir()
-    (folder / GRAPH).write_bytes(checkpoint.graph or export_graph(checkpoint))
-    needs = [f"{package}=={version(package)}" for package in ("onnx", "onnxruntime", "numpy")]
-    (folder / "requirements.txt").write_text("\n".join([*needs, f"mlflow=={version('mlflow-skinny')}"]) + "\n")
-    digits = TensorSpec(np.dtype(np.uint8), (-1, IMAGE_SIZE, IMAGE_SIZE), INPUT)
-    logits = TensorSpec(np.dtype(np.float32), (-1, len(LABELS)), OUTPUT)
-    model = Model(signature=ModelSignature(Schema([digits]), Schema([logits])))
-    model.metadata = {STATE_DICT_SHA512: checkpoint.sha512, "temperature": checkpoint.description.temperature}
-    model.add_flavor("onnx", onnx_version=version("onnx"), data=GRAPH, providers=["CPUExecutionProvider"])
-    model.add_flavor("python_function", loader_module="mlflow.onnx", data=GRAPH, python_version=python_version())
-    model.save(str(folder / "MLmodel"))
 
 
 def _fetch(output: Folder, name: str, assets: Path) -> None:
