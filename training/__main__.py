@@ -7,6 +7,7 @@ python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
 python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training export                            # the ONNX graph of weights that have none
+python -m training export --format all               # artifacts for other runtimes, into exports/
 python -m training checksums                         # after a change in assets/ by hand
 """
 
@@ -20,10 +21,12 @@ from pathlib import Path
 
 import torch
 
+from core.checkpoint import load_checkpoint
 from core.errors import ServiceError
 from core.integrity import write_checksums
 from model.description import Description
 from training.ancestors import train_ancestors
+from training.artifacts.write import FORMATS, write_artifact
 from training.data import find_mnist
 from training.errors import TrainingError
 from training.export import export_checkpoint
@@ -41,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0, 1 after one line that says why, or 130 when interrupted."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("onnxscript").setLevel(logging.WARNING)  # else the exporter tells of its every step
+    logging.getLogger("onnx_ir").setLevel(logging.WARNING)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     try:
         options.command(options)
@@ -81,7 +86,12 @@ def _write_report(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+    if not options.formats:
+        print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+        return
+    checkpoint = load_checkpoint(options.assets, options.name)
+    for name in FORMATS if "all" in options.formats else dict.fromkeys(options.formats):
+        print(f"wrote {write_artifact(checkpoint, name, options.output)}")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -141,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", add_data)
     _add(commands, "train", _train, "train a network and write weights, description and checksums", add_train_options)
     _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
-    _add(commands, "export", _export, "write the ONNX graph of a checkpoint", add_export_options)
+    _add(commands, "export", _export, "write a checkpoint for other runtimes", add_export_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
     return parser
 
