@@ -8,6 +8,7 @@ python -m training train --dry-run                   # a few batches through eve
 python -m training train --output s3://BUCKET/PREFIX # into object storage, where a killed run goes on too
 python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training export                            # the ONNX graph of weights that have none
+python -m training export --format all               # artifacts for other runtimes, into exports/
 python -m training checksums                         # after a change in assets/ by hand
 """
 
@@ -22,10 +23,12 @@ from pathlib import Path
 
 import torch
 
+from core.checkpoint import load_checkpoint
 from core.errors import ServiceError
 from core.integrity import write_checksums
 from model.description import Description
 from training.ancestors import train_ancestors
+from training.artifacts.write import FORMATS, write_artifact
 from training.data import find_mnist
 from training.errors import TrainingError
 from training.export import export_checkpoint
@@ -94,7 +97,12 @@ def _write_report(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+    if not options.formats:
+        print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+        return
+    checkpoint = load_checkpoint(options.assets, options.name)
+    for name in FORMATS if "all" in options.formats else dict.fromkeys(options.formats):
+        print(f"wrote {write_artifact(checkpoint, name, options.output)}")
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -165,7 +173,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", add_data)
     _add(commands, "train", _train, "train a network and write weights, description and checksums", add_train_options)
     _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
-    _add(commands, "export", _export, "write the ONNX graph of a checkpoint", add_export_options)
+    _add(commands, "export", _export, "write a checkpoint for other runtimes", add_export_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
     return parser
 

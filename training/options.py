@@ -5,6 +5,7 @@ from pathlib import Path
 
 from core.storage import is_url
 from model.networks import NETWORKS
+from training.artifacts.write import FORMATS
 from training.data import VALIDATION_IMAGES
 from training.output import Place
 from training.recipe import checkpoint_name
@@ -34,6 +35,16 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 def add_export_options(parser: argparse.ArgumentParser) -> None:
     """Those of `export`."""
     _add_checkpoint(parser)
+    parser.add_argument(
+        "--format",
+        action="append",
+        dest="formats",
+        choices=(*FORMATS, "all"),
+        help="of an artifact for another runtime; may be given again (default: the service's own graph, in the assets)",
+    )
+    parser.add_argument(
+        "--output", default="exports", metavar="DIR", help="folder or s3:// URL that artifacts of --format go to"
+    )
 
 
 def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
