@@ -34,7 +34,8 @@ def register(client: "MlflowClient", run_id: str, output: Folder, name: str) -> 
         write_mlflow_model(load_checkpoint(assets, name), model)
         client.log_artifacts(run_id, str(model), MODEL)
     _ensure(client, name)
-    return str(client.create_model_version(name, f"runs:/{run_id}/{MODEL}", run_id).version)
+    made = client.create_model_version(name, f"runs:/{run_id}/{MODEL}", run_id, await_creation_for=0)
+    return str(made.version)
 
 
 def _fetch(output: Folder, name: str, assets: Path) -> None:

@@ -31,7 +31,7 @@ DEFAULTS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "20",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
-"""Settings of MLflow's own: it tells nobody of its use, prints nothing, and a server that is gone holds training up for seconds."""
+"""Settings of MLflow's own: it tells nobody of its use, prints nothing, and does not wait long for a server."""
 
 RUN_TAG = "run"
 """Holds what tells a run's settings from others, by which one that was killed is found again."""
