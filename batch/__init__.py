@@ -1,1 +1,14 @@
-"""Bulk scoring and preparing of pictures in folders and object storage, on Lithops."""
+"""Bulk scoring and preparing of pictures in folders and object storage, on Lithops.
+
+__main__      the command line
+sources       where pictures come from: folder, glob, zip, tar, IDX, object storage
+batches       which pictures one activation reads, and what its result is called
+activations   running a function on Lithops: a bounded number at once, failed ones again
+localhost     Lithops on this machine, with nothing to set up
+weights       the checkpoint on its way to a worker
+score         what one activation does: a batch in, a shard out
+shards        rows as Parquet, CSV or JSON Lines
+tally         what the rows amount to
+job           scoring from beginning to end, and going on where it stopped
+report        the summary, and the pictures that were read least surely
+"""

@@ -8,7 +8,9 @@ import hashlib
 import os
 import re
 from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 from core.errors import IntegrityError
 
@@ -74,6 +76,17 @@ def write_checksums(assets_dir: Path) -> Path:
 def write_atomically(path: Path, data: bytes) -> None:
     """Write a file so that after a crash it holds either its old bytes or all of the new ones.
 
+    Raises:
+        OSError: The folder cannot be written to; nothing is left behind.
+    """
+    with replacing(path) as stream:
+        stream.write(data)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """Yield a stream to write to; what was written takes the place of the file in one step, unless something is raised.
+
     The temporary file starts with a dot, so that a leftover is never taken for an asset.
 
     Raises:
@@ -82,7 +95,7 @@ def write_atomically(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as stream:
-            stream.write(data)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)

@@ -18,10 +18,12 @@ from core.engine import Engine, load_engine
 from core.gate import Gate
 from core.integrity import write_checksums
 from core.model import ModelWrapper
+from core.prepared import RAW
 from model.networks import NETWORKS
 from tests.hand_set import BandNet
 from tests.object_store import bucket, door, folder, object_store  # noqa: F401 - fixtures
 from training import data
+from training.files import verify
 
 ROOT = Path(__file__).parents[1]
 MAX_PIXELS = 1_000_000
@@ -94,6 +96,6 @@ def mnist_root() -> Path:
     """A root with the real MNIST where this machine has one; nothing is downloaded for a test."""
     given = os.environ.get("MNIST_DIR")
     for root in [Path(given)] if given else [data.cache_dir(), ROOT / data.SHARED_DIR]:
-        if (root / data.RAW).is_dir():
-            return data.verify(root)
+        if (root / RAW).is_dir():
+            return verify(root)
     pytest.skip("NOT RUN: needs MNIST; `make data` fetches it, or set MNIST_DIR")

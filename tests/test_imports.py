@@ -30,6 +30,7 @@ TRAINING_MAY_TAKE_OF_CORE = {
     "core.image",
     "core.integrity",
     "core.model",
+    "core.prepared",
     "core.storage",
     "core.torch_engine",
 }

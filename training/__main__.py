@@ -1,6 +1,7 @@
 """The command line of training.
 
 python -m training data                              # find, check or fetch MNIST
+python -m training train --data s3://bucket/prefix   # on data in object storage, MNIST or prepared
 python -m training train                             # the default network into assets/
 python -m training train --ancestors                 # and those it descends from, for the record
 python -m training train --architecture KerasDeepNet
@@ -29,9 +30,10 @@ from core.integrity import write_checksums
 from model.description import Description
 from training.ancestors import train_ancestors
 from training.artifacts.write import FORMATS, write_artifact
-from training.data import find_mnist
+from training.data import find_data, usual_validation_images
 from training.errors import TrainingError
 from training.export import export_checkpoint
+from training.files import read_manifest
 from training.loop import Machine
 from training.options import add_assets, add_data, add_export_options, add_report_options, add_train_options
 from training.output import default_work
@@ -70,13 +72,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _find_data(options: argparse.Namespace) -> Path:
-    environment = os.environ.get("MNIST_DIR")
-    given = options.data if "data" in options else environment
-    return find_mnist(Path(given) if given else None)
+    given = options.data if "data" in options else os.environ.get("MNIST_DIR")
+    return find_data(given or None)
+
+
+def _find_mnist(options: argparse.Namespace) -> Path:
+    root = _find_data(options)
+    if read_manifest(root) is not None:
+        raise TrainingError(f"{root}: holds prepared data; the report compares with others, so it measures on MNIST")
+    return root
 
 
 def _data(options: argparse.Namespace) -> None:
-    print(f"MNIST is complete in {_find_data(options)}")
+    root = _find_data(options)
+    manifest = read_manifest(root)
+    if manifest is None:
+        print(f"MNIST is complete in {root}")
+        return
+    halves = f"{manifest.training} training and {manifest.test} test digits"
+    print(f"prepared data is complete in {root}: {halves} from {manifest.source}")
 
 
 def _checksums(options: argparse.Namespace) -> None:
@@ -88,7 +102,7 @@ def _write_report(options: argparse.Namespace) -> None:
         ReportJob(
             assets=options.assets,
             name=options.name,
-            data_root=_find_data(options),
+            data_root=_find_mnist(options),
             root=Path.cwd(),
             workers=options.workers,
             limit=options.limit,
@@ -106,16 +120,17 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    recipe = _recipe(options)
+    recipe, data_root = _recipe(options), _find_data(options)
+    held_back = options.validation_images if "validation_images" in options else usual_validation_images(data_root)
     job = Job(
         recipe=recipe,
         machine=_machine(options),
-        data_root=_find_data(options),
+        data_root=data_root,
         output=options.output,
         work=options.work if "work" in options else default_work(options.output),
         name=options.name if "name" in options else checkpoint_name(recipe.architecture),
         resume=options.resume,
-        validation_images=options.validation_images,
+        validation_images=held_back,
         export=options.export,
         dry_run=options.dry_run,
         tracking=None if options.dry_run else _tracking(),

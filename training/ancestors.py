@@ -27,7 +27,7 @@ def train_ancestors(job: Job) -> list[Record]:
 
     Raises:
         TargetMissed: One misreads more than was published of it.
-        DataError: MNIST cannot be read.
+        DataError: The data cannot be read.
         StorageError: The work folder cannot be used.
     """
     return [_train(_job_of(architecture, job)) for architecture in ANCESTORS]

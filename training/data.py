@@ -1,10 +1,8 @@
-"""MNIST: finding or fetching it, checking it, and splitting its training half.
+"""Data sets: finding or fetching them, reading them, and splitting their training half.
 
-Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits"; data licence CC BY-SA 3.0.
-torchvision reads and downloads it.
+MNIST, or data of the same form that `python -m batch prepare` wrote. torchvision reads both, and downloads MNIST.
 """
 
-import hashlib
 import os
 import tempfile
 from dataclasses import dataclass
@@ -13,25 +11,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torchvision.datasets import MNIST
+from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from core.prepared import HALVES, RAW
+from core.storage import is_url
+from model.description import IMAGE_SIZE, LABELS
 from training.errors import DataError
-
-SHA256 = {
-    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-}
-"""SHA-256 of the four files once unpacked; torchvision checks MD5 sums of the packed ones, and only in a download."""
-
-RAW = Path("MNIST") / "raw"
-"""Where torchvision keeps the four files below its root."""
+from training.files import read_manifest, verify
+from training.remote import fetch
 
 SHARED_DIR = Path("../shared/mnist")
 """A copy beside the checkout, where one is provided."""
 
-VALIDATION_IMAGES = 5000
-"""A twelfth of the training half, as large as LeCun's own papers and many since hold back."""
+VALIDATION_SHARE = 12
+"""A twelfth of the training half is held back, as large as LeCun's own papers and many since hold back."""
+
+VALIDATION_IMAGES = 60_000 // VALIDATION_SHARE
+"""Of MNIST."""
+
+IDX3_HEADER_BYTES = 16
+"""Before the pixels: a magic number and three sizes."""
 
 SPLIT_SEED = 20_000
 """Fixed, and apart from the training seed: runs with different seeds are compared on the same validation images."""
@@ -63,56 +62,45 @@ def cache_dir() -> Path:
     return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist"
 
 
-def find_mnist(data_dir: Path | None = None) -> Path:
-    """Return a root for `torchvision.datasets.MNIST` whose four files are what they should be.
+def find_data(place: str | Path | None = None) -> Path:
+    """Return a root on this machine for `load_training` and `load_test` whose four files are what they should be.
 
-    Looks at `data_dir` alone where one is given, else in the cache, then in `SHARED_DIR`, and at last downloads into
-    the cache.
+    Looks at the place alone where one is given, else for MNIST: in the cache, then in `SHARED_DIR`, and at last
+    downloads it into the cache.
 
     Args:
-        data_dir: The folder that holds `MNIST/raw`.
+        place: The folder or URL that holds `MNIST/raw`; what lies at a URL is fetched into the cache, once.
 
     Raises:
         DataError: A file is missing or differs, or the download failed.
+        IntegrityError: A manifest is damaged.
+        StorageError: Object storage cannot be read.
     """
-    if data_dir is not None:
-        return verify(data_dir)
+    if place is not None:
+        return fetch(str(place), cache_dir()) if is_url(place) else verify(Path(place))
     for root in (cache_dir(), SHARED_DIR):
         if (root / RAW).is_dir():
             return verify(root)
     return _download(cache_dir())
 
 
-def verify(root: Path) -> Path:
-    """Return the root after comparing the four files with `SHA256`.
-
-    Raises:
-        DataError: A file is missing, unreadable or differs.
-    """
-    for name, expected in SHA256.items():
-        path = root / RAW / name
-        try:
-            with path.open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as exc:
-            message = f"{path}: cannot be read ({exc.strerror}): point --data or MNIST_DIR at the folder with {RAW}"
-            raise DataError(message) from exc
-        if found != expected:
-            raise DataError(f"{path}: is not MNIST's file (SHA-256 {found}): remove {root / RAW} and fetch it again")
-    return root
+def usual_validation_images(root: Path) -> int:
+    """Return how many training digits are held back where nobody says otherwise."""
+    manifest = read_manifest(root)
+    return VALIDATION_IMAGES if manifest is None else max(1, manifest.training // VALIDATION_SHARE)
 
 
 def load_training(root: Path, validation_images: int = VALIDATION_IMAGES) -> tuple[Digits, Digits]:
-    """Return the training and the validation digits, which make up MNIST's training half.
+    """Return the training and the validation digits, which make up the training half.
 
     Args:
-        root: As `find_mnist` returns it.
+        root: As `find_data` returns it.
         validation_images: How many to hold back, spread evenly over the classes.
 
     Raises:
         DataError: Fewer images are there than shall be held back.
     """
-    digits = _load(root, train=True)
+    digits = _load(root, "training")
     if not 0 < validation_images < len(digits):
         raise DataError(
             f"{validation_images} validation images of {len(digits)}: hold back at least 1 and fewer than all"
@@ -122,16 +110,22 @@ def load_training(root: Path, validation_images: int = VALIDATION_IMAGES) -> tup
 
 
 def load_test(root: Path) -> Digits:
-    """Return MNIST's test half: for the one measurement at the end of a run, never for a choice."""
-    return _load(root, train=False)
+    """Return the test half: for the one measurement at the end of a run, never for a choice."""
+    return _load(root, "test")
 
 
-def _load(root: Path, train: bool) -> Digits:
+def _load(root: Path, half: str) -> Digits:
+    raw, start = root / RAW, HALVES[half]
+    images_path, labels_path = raw / f"{start}-images-idx3-ubyte", raw / f"{start}-labels-idx1-ubyte"
     try:
-        dataset = MNIST(root, train=train, download=False)
-    except (RuntimeError, ValueError, OSError, AssertionError) as exc:
-        raise DataError(f"{root}: torchvision cannot read MNIST there ({exc})") from exc
-    return Digits(dataset.data, dataset.targets)
+        if images_path.stat().st_size == IDX3_HEADER_BYTES:
+            raise DataError(f"{images_path}: holds no digit: prepare more pictures, or with another --test-share")
+        images, labels = read_image_file(images_path), read_label_file(labels_path)
+    except (RuntimeError, ValueError, TypeError, KeyError, OSError, AssertionError) as exc:
+        raise DataError(f"{root}: torchvision cannot read MNIST's files there ({exc})") from exc
+    if images.shape != (len(labels), IMAGE_SIZE, IMAGE_SIZE) or labels.max() >= len(LABELS):
+        raise DataError(f"{root}: pictures and labels of the {half} half do not fit each other: prepare them again")
+    return Digits(images, labels)
 
 
 def _stratified(labels: Tensor, count: int) -> Tensor:

@@ -6,7 +6,7 @@ class TrainingError(Exception):
 
 
 class DataError(TrainingError):
-    """MNIST is missing, damaged or cannot be fetched."""
+    """MNIST or prepared data is missing, damaged or cannot be fetched."""
 
 
 class ResumeError(TrainingError):

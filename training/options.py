@@ -6,7 +6,6 @@ from pathlib import Path
 from core.storage import is_url
 from model.networks import NETWORKS
 from training.artifacts.write import FORMATS
-from training.data import VALIDATION_IMAGES
 from training.output import Place
 from training.recipe import checkpoint_name
 
@@ -53,13 +52,13 @@ def _add_checkpoint(parser: argparse.ArgumentParser) -> None:
 
 
 def add_data(parser: argparse.ArgumentParser) -> None:
-    """Where MNIST lies; absent where it is not given, as the environment may say."""
+    """Where the data lie; absent where it is not given, as the environment may say."""
     parser.add_argument(
         "--data",
-        type=Path,
         default=argparse.SUPPRESS,
-        metavar="DIR",
-        help="folder that holds MNIST/raw (default: MNIST_DIR, else the cache, ../shared/mnist or a download)",
+        metavar="PLACE",
+        help="folder or s3://BUCKET/PREFIX that holds MNIST/raw: MNIST, or what `python -m batch prepare` wrote "
+        "(default: MNIST_DIR, else MNIST from the cache, ../shared/mnist or a download)",
     )
 
 
@@ -91,9 +90,9 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--validation-images",
         type=_whole,
-        default=VALIDATION_IMAGES,
+        default=argparse.SUPPRESS,
         metavar="N",
-        help="held back from training, to choose by and to fit the temperature",
+        help="held back from training, to choose by and to fit the temperature (default: a twelfth)",
     )
     group.add_argument(
         "--max-test-error",

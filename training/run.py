@@ -19,10 +19,11 @@ from model.description import Description
 from training.calibrate import fit_temperature
 from training.checkpoint import Checkpoint, fingerprint, save_assets
 from training.curves import Curves
-from training.data import SHA256, VALIDATION_IMAGES, Digits, load_test, load_training
+from training.data import VALIDATION_IMAGES, Digits, load_test, load_training
 from training.errors import TargetMissed
 from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
 from training.export import export_checkpoint
+from training.files import digests_of, source_of
 from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
 from training.output import Place, check_output, local_assets
 from training.recipe import Recipe
@@ -38,7 +39,6 @@ DRY_RUN_EPOCHS = 2
 Record = dict[str, Any]
 """How weights came about, as it is kept beside them in JSON: `NAME.training.json`."""
 
-SOURCE = "MNIST: Y. LeCun, C. Cortes, C. J. C. Burges, http://yann.lecun.com/exdb/mnist/"
 LICENSE = "Apache-2.0"
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Job:
     Attributes:
         recipe: How.
         machine: On what.
-        data_root: As `training.data.find_mnist` returns it.
+        data_root: As `training.data.find_data` returns it.
         output: The assets folder.
         work: Where the checkpoint of an unfinished run lies, and in a folder of its name its status and curves.
         name: Of the files, without extension.
@@ -105,7 +105,7 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
 
     Raises:
         TargetMissed: Too many test digits are misread; nothing was written.
-        DataError: MNIST cannot be read.
+        DataError: The data cannot be read.
         TrainingError: The options do not fit the data.
         StorageError: The output or the work folder cannot be used.
         OSError: The output cannot be written.
@@ -235,7 +235,7 @@ def _describe(job: Job, weights: dict[str, Tensor], training_images: int, valida
         mean=recipe.mean,
         std=recipe.std,
         temperature=temperature,
-        source=SOURCE,
+        source=source_of(job.data_root),
         license=LICENSE,
         metrics={
             "test_errors": errors,
@@ -290,4 +290,5 @@ def settings_of(job: Job) -> Record:
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "torch": torch.__version__,
     }
-    return {"recipe": asdict(job.recipe), "machine": machine, "data": SHA256, "held_back": job.validation_images}
+    data = digests_of(job.data_root)
+    return {"recipe": asdict(job.recipe), "machine": machine, "data": data, "held_back": job.validation_images}

@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import StorageError
 
@@ -41,12 +43,27 @@ class Folder(ABC):
         """
 
     @abstractmethod
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one file."""
+
+    @abstractmethod
+    def open(self, name: str) -> BinaryIO:
+        """Open a file that may be large: it can be sought in, and only what is asked for is read.
+
+        Reading raises what its library raises, not `StorageError`.
+        """
+
+    @abstractmethod
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""
 
     @abstractmethod
     def write(self, name: str, data: bytes) -> None:
         """Write a file: afterwards, even of a crash, it holds its old bytes or all of the new ones."""
+
+    @abstractmethod
+    def put(self, name: str, path: Path) -> None:
+        """Write a file as `write` does, from one of any size on this machine's disk."""
 
     @abstractmethod
     def exists(self, name: str) -> bool:

@@ -1,12 +1,14 @@
 """A folder on a disk."""
 
 import os
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from core.errors import StorageError
-from core.integrity import write_atomically
+from core.integrity import replacing, write_atomically
 from core.storage.explain import changed, explained
 from core.storage.folder import Entry, Folder
 
@@ -37,6 +39,17 @@ class LocalFolder(Folder):
                 status = path.stat()
                 yield Entry(f"{prefix}{name}", status.st_size, _tag(status))
 
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one file."""
+        with explained(self.place(name)):
+            status = (self.path / name).stat()
+        return Entry(name, status.st_size, _tag(status))
+
+    def open(self, name: str) -> BinaryIO:
+        """Open a file."""
+        with explained(self.place(name)):
+            return (self.path / name).open("rb")
+
     def read(self, name: str) -> bytes:
         """Return a file's bytes."""
         with explained(self.place(name)):
@@ -48,6 +61,14 @@ class LocalFolder(Folder):
         with explained(self.place(name)):
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
+
+    def put(self, name: str, path: Path) -> None:
+        """Copy a file, and make the folders that it lies in."""
+        target = self.path / name
+        with explained(self.place(name)):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("rb") as source, replacing(target) as stream:
+                shutil.copyfileobj(source, stream)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file."""

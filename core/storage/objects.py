@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO, cast
 
 from fsspec.asyn import sync
 from s3fs import S3FileSystem
@@ -25,6 +26,12 @@ CONNECT_S, READ_S = 5, 30
 
 AT_ONCE = 32
 """Objects that are read at the same time."""
+
+PART_BYTES, PARTS_AT_ONCE = 2**23, 4
+"""Of a large object that is written; S3 takes no parts below 5 MiB but the last."""
+
+AHEAD = 2**20
+"""Bytes that are read at once of an object that is read in parts."""
 
 PAGE = 1000
 """Keys in one answer to a listing, the most that S3 gives."""
@@ -76,6 +83,18 @@ class ObjectFolder(Folder):
                 return
             asked["ContinuationToken"] = page["NextContinuationToken"]
 
+    def entry(self, name: str) -> Entry:
+        """Return what a listing tells of one object."""
+        with explained(self.place(name)):
+            found = self._system.info(self._path(name))
+            return Entry(name, found["size"], found["ETag"])
+
+    def open(self, name: str) -> BinaryIO:
+        """Open an object; every part must be of what it was when it was opened."""
+        with explained(self.place(name)):
+            stream = self._system.open(self._path(name), "rb", block_size=AHEAD, cache_type="readahead")
+        return cast("BinaryIO", stream)
+
     def read(self, name: str) -> bytes:
         """Return an object's bytes."""
         with explained(self.place(name)):
@@ -86,6 +105,11 @@ class ObjectFolder(Folder):
         """Write an object; stores show it when all of it has arrived."""
         with explained(self.place(name)):
             self._system.pipe_file(self._path(name), data)
+
+    def put(self, name: str, path: Path) -> None:
+        """Write an object part by part; stores show it when all parts have arrived."""
+        with explained(self.place(name)):
+            self._system.put_file(path, self._path(name), chunksize=PART_BYTES, max_concurrency=PARTS_AT_ONCE)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such an object."""

@@ -6,7 +6,7 @@ from s3fs import S3FileSystem
 
 from core.errors import ObjectChanged, ObjectMissing, StorageError
 from core.storage import Folder, open_folder
-from core.storage.objects import ATTEMPTS, PAGE
+from core.storage.objects import ATTEMPTS, PAGE, PART_BYTES
 from tests.object_store import Door
 
 NAMES = ["a.png", "b/c.png", "b/d e+ü.png", "z.png"]
@@ -51,6 +51,27 @@ def test_writing_again_replaces(any_folder: Folder) -> None:
     any_folder.write("a", b"old")
     any_folder.write("a", b"new")
     assert any_folder.read("a") == b"new"
+
+
+def test_a_file_of_the_disk_is_put_whole(any_folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert PART_BYTES == 8 * 2**20
+    monkeypatch.setattr("core.storage.objects.PART_BYTES", 5 * 2**20)
+    for size in (0, 11 * 2**20 + 1):
+        (tmp_path / "file").write_bytes(bytes(range(256)) * (size // 256) + b"x" * (size % 256))
+        any_folder.put("of/some size", tmp_path / "file")
+        assert any_folder.read("of/some size") == (tmp_path / "file").read_bytes()
+    assert [entry.name for entry in any_folder.entries()] == ["of/some size"]
+
+
+def test_a_large_file_that_does_not_arrive_is_not_shown(bucket: str, door: Door, tmp_path: Path) -> None:
+    folder = open_folder(bucket)
+    with (tmp_path / "file").open("wb") as stream:
+        stream.truncate(3 * PART_BYTES)
+    door.fail = lambda method, path: "busy" if method == "PUT" and "partNumber=2" in path else None
+    with pytest.raises(StorageError, match=r"/large: .*too busy"):
+        folder.put("large", tmp_path / "file")
+    assert not folder.exists("large")
+    assert [method for method, _ in door.asked].count("DELETE") == 1
 
 
 def test_exists_and_remove(any_folder: Folder) -> None:

@@ -1,6 +1,7 @@
 """A data set in MNIST's form that a small network learns within seconds, drawn here: no MNIST is needed."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from training import data
+from core.prepared import DATA_NAMES, MANIFEST_NAME, RAW, sha256
+from training import data, files
 
 TRAINING_IMAGES, TEST_IMAGES = 460, 100
 
@@ -32,7 +34,7 @@ def write_idx(path: Path, values: Tensor) -> None:
 
 def write_mnist(root: Path) -> Path:
     """Write the four files below a root for torchvision."""
-    raw = root / data.RAW
+    raw = root / RAW
     raw.mkdir(parents=True)
     for half, count, seed in (("train", TRAINING_IMAGES, 1), ("t10k", TEST_IMAGES, 2)):
         images, labels = draw(count, seed)
@@ -45,9 +47,31 @@ def write_mnist(root: Path) -> Path:
 def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A root with the small data set, whose digests count as MNIST's for one test."""
     root = write_mnist(tmp_path / "mnist")
-    for path in (root / data.RAW).iterdir():
-        monkeypatch.setitem(data.SHA256, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+    for path in (root / RAW).iterdir():
+        monkeypatch.setitem(files.SHA256, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     return root
+
+
+@pytest.fixture
+def prepared(tmp_path: Path) -> Path:
+    """A root with the small data set as `python -m batch prepare` leaves it."""
+    root = write_mnist(tmp_path / "prepared")
+    write_manifest(root)
+    return root
+
+
+def write_manifest(root: Path, **changes: object) -> None:
+    """Describe the four files below a root."""
+    manifest = {
+        "source": "s3://raw/photos",
+        "listed": TRAINING_IMAGES + TEST_IMAGES + 3,
+        "rejected": {"invalid_image": 2, "no_label": 1},
+        "training": TRAINING_IMAGES,
+        "test": TEST_IMAGES,
+        "test_share": 0.2,
+        "files": {str(RAW / name): sha256(root / RAW / name) for name in DATA_NAMES},
+    }
+    (root / MANIFEST_NAME).write_text(json.dumps(manifest | changes))
 
 
 @pytest.fixture(autouse=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.prepared import RAW
 from tests.training.conftest import TEST_IMAGES, TRAINING_IMAGES, write_mnist
 from training import data
-from training.data import Digits, cache_dir, find_mnist, load_test, load_training
+from training.data import Digits, cache_dir, find_data, load_test, load_training
 from training.errors import DataError
 
 IMAGES = "train-images-idx3-ubyte"
@@ -23,31 +24,31 @@ def test_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_given_folder_alone_is_looked_at(mnist: Path, tmp_path: Path) -> None:
-    assert find_mnist(mnist) == mnist
+    assert find_data(mnist) == mnist
     write_mnist(cache_dir())
     with pytest.raises(DataError, match=r"nowhere.*cannot be read.*--data or MNIST_DIR"):
-        find_mnist(tmp_path / "nowhere")
+        find_data(tmp_path / "nowhere")
 
 
 @pytest.mark.usefixtures("mnist")
 def test_cache_comes_before_the_shared_copy() -> None:
     write_mnist(data.SHARED_DIR)
-    assert find_mnist() == data.SHARED_DIR
+    assert find_data() == data.SHARED_DIR
     write_mnist(cache_dir())
-    assert find_mnist() == cache_dir()
+    assert find_data() == cache_dir()
 
 
 def test_changed_file_is_refused(mnist: Path) -> None:
-    path = mnist / data.RAW / IMAGES
+    path = mnist / RAW / IMAGES
     path.write_bytes(path.read_bytes()[:-1] + b"\xff")
     with pytest.raises(DataError, match=f"{IMAGES}: is not MNIST's file"):
-        find_mnist(mnist)
+        find_data(mnist)
 
 
 def test_missing_file_is_refused(mnist: Path) -> None:
-    (mnist / data.RAW / IMAGES).unlink()
+    (mnist / RAW / IMAGES).unlink()
     with pytest.raises(DataError, match=f"{IMAGES}: cannot be read"):
-        find_mnist(mnist)
+        find_data(mnist)
 
 
 def fake_download(root: str, download: bool) -> None:
@@ -58,14 +59,14 @@ def fake_download(root: str, download: bool) -> None:
 @pytest.mark.usefixtures("mnist")
 def test_download_goes_into_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "MNIST", fake_download)
-    assert find_mnist() == cache_dir()
+    assert find_data() == cache_dir()
     assert [path.name for path in cache_dir().iterdir()] == ["MNIST"]
 
 
 def test_wrong_download_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(data, "MNIST", fake_download)
     with pytest.raises(DataError, match="is not MNIST's file"):
-        find_mnist()
+        find_data()
     assert not list(cache_dir().iterdir())
 
 
@@ -75,7 +76,7 @@ def test_failed_download_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(data, "MNIST", no_network)
     with pytest.raises(DataError, match=r"cannot be fetched .*MNIST_DIR"):
-        find_mnist()
+        find_data()
     assert not list(cache_dir().iterdir())
 
 
@@ -106,6 +107,6 @@ def test_split_without_training_or_validation_is_refused(mnist: Path, count: int
 
 
 def test_file_that_torchvision_cannot_read(mnist: Path) -> None:
-    os.truncate(mnist / data.RAW / IMAGES, 8)
-    with pytest.raises(DataError, match="torchvision cannot read MNIST there"):
+    os.truncate(mnist / RAW / IMAGES, 8)
+    with pytest.raises(DataError, match="torchvision cannot read MNIST's files there"):
         load_training(mnist, 50)

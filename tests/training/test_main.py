@@ -15,7 +15,8 @@ from model.networks import NETWORKS
 from tests.training.conftest import TEST_IMAGES
 from training import __main__ as command
 from training import run
-from training.data import SHA256, Digits, load_test
+from training.data import Digits, load_test
+from training.files import SHA256
 from training.loop import Learner
 from training.recipe import RECIPES, checkpoint_name
 from training.report import ReportJob

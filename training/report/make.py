@@ -31,7 +31,7 @@ class ReportJob:
     Attributes:
         assets: Folder with the weights.
         name: Of the checkpoint in it.
-        data_root: As `training.data.find_mnist` returns it.
+        data_root: As `training.data.find_data` returns it.
         root: The project's folder; `docs/` and `MODEL_CARD.md` are written there, `benchmarks/results` read.
         workers: Processes that make and decode pictures.
         limit: For a quick look: only so many digits, of the validation split, and so many pictures of each kind of

@@ -1,0 +1,84 @@
+"""The command line of bulk work.
+
+python -m batch score scans/ results/                 # a folder, results as Parquet files
+python -m batch score 'scans/**/*.png' results/ --format csv
+python -m batch score scans.zip s3://bucket/results   # or .tar, .tar.gz, an IDX file
+python -m batch score s3://bucket/scans s3://bucket/results --config lithops.yaml
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from batch.job import ScoreJob, score
+from batch.options import add_score_options
+from batch.report import complaints, lines, write_report
+from config import load_settings
+from core.checkpoint import load_checkpoint
+from core.errors import ServiceError
+
+INTERRUPTED, TERMINATED = 130, 143
+"""Exit status after Ctrl-C and SIGTERM: 128 and the signal's number, as shells have it."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    try:
+        status: int = options.command(options)
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on after what is done", file=sys.stderr)
+        return INTERRUPTED
+    except (ServiceError, OSError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _score(options: argparse.Namespace) -> int:
+    settings = load_settings()
+    job = ScoreJob(
+        source=options.source,
+        target=options.target,
+        checkpoint=load_checkpoint(settings.assets_dir, settings.model_name),
+        engine=settings.engine,
+        device=settings.device,
+        max_image_pixels=settings.max_image_pixels,
+        max_bytes=settings.max_upload_bytes,
+        kind=options.format,
+        batch_size=getattr(options, "batch_size", None),
+        workers=options.workers,
+        config=getattr(options, "config", None),
+    )
+    outcome = score(job)
+    write_report(job, outcome)
+    print(*lines(outcome, options.target), sep="\n")
+    for line in complaints(outcome):
+        print(line, file=sys.stderr)
+    return 0 if outcome.complete else 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m batch", description="Pictures by the million, on Lithops.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add(commands, "score", _score, "read the digits in pictures", add_score_options)
+    return parser
+
+
+def _add(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    text: str,
+    add_options: Callable[[argparse.ArgumentParser], None],
+) -> None:
+    formatter = argparse.ArgumentDefaultsHelpFormatter
+    parser = commands.add_parser(name, help=text, description=text.capitalize() + ".", formatter_class=formatter)
+    parser.set_defaults(command=command)
+    add_options(parser)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,253 @@
+"""Running a function on Lithops, a bounded number of activations at once; what fails is tried again, then in parts."""
+
+import logging
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+from batch.localhost import ONE_THREAD, POLL_S, forking, local_config, private_folder
+from core.errors import StartError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ATTEMPTS = 3
+"""At one task, before it is split or given up."""
+
+MOST_FAILURES = 24
+"""Attempts in a row that fail with none between that succeeds: then it is not the pictures, and the job stops."""
+
+PACKAGES = ["batch", "config", "core", "model"]
+"""Ours, which are sent to a worker on another machine; it must have installed all others."""
+
+CREDENTIALS = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_ENDPOINT_URL",
+    "AWS_DEFAULT_REGION",
+)
+"""Variables of this process that a worker on another machine is given, where they are set."""
+
+
+class BatchError(StartError):
+    """A job cannot be done; the message is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a task was given up: in words, whether the process that ran it died, and the error that it raised if not."""
+
+    reason: str
+    died: bool = False
+    error: Exception | None = None
+
+
+@dataclass
+class Crew:
+    """Where activations run.
+
+    Attributes:
+        executor: Lithops' own.
+        at_once: Activations that are handed to Lithops before the first of them has ended.
+        modules: That Lithops sends along; None where the workers have ours already.
+        environment: Tells which activations died; None where only Lithops knows.
+        failures: Attempts that failed since the last that did not.
+    """
+
+    executor: Any
+    at_once: int
+    modules: list[str] | None = None
+    environment: Any = None
+    failures: int = field(default=0, init=False)
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether so much has failed in a row that nothing more is tried."""
+        return self.failures >= max(MOST_FAILURES, 2 * self.at_once)
+
+
+@contextmanager
+def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iterator[Crew]:
+    """Start Lithops, and end all that it started.
+
+    Args:
+        config: Lithops' configuration file; without one, by its own rules too, it runs on this machine.
+        workers: Processes on this machine.
+        modules: What activations import, here imported once for all.
+
+    Raises:
+        BatchError: Lithops does not accept the configuration.
+    """
+    private_folder()
+    os.environ.update(ONE_THREAD)
+    logging.getLogger("lithops").setLevel(logging.CRITICAL)
+    from lithops import FunctionExecutor
+
+    given = _given_config(config)
+    try:
+        executor = FunctionExecutor(config=given or local_config(workers), log_level=None)
+    except Exception as exc:  # Lithops raises bare exceptions, and each backend its own
+        raise BatchError(f"{config or 'Lithops'}: its configuration cannot be used ({_line(exc)})") from exc
+    with executor:
+        if given:
+            yield Crew(executor, _width(executor), PACKAGES)
+        else:
+            yield Crew(executor, workers + 1, environment=forking(executor, modules))
+
+
+def _given_config(config: Path | None) -> dict[str, Any] | None:
+    """What Lithops' configuration file says; None where there is none."""
+    from lithops.config import get_default_config_filename, load_config
+
+    if config is None and "LITHOPS_CONFIG" not in os.environ and get_default_config_filename() is None:
+        return None
+    try:
+        given: dict[str, Any] = load_config(str(config) if config else None, log=False)
+        lithops = given.setdefault("lithops", {})
+        lithops.setdefault("data_limit", False)  # of all tasks together, which is more than is wanted here
+    except Exception as exc:  # yaml's errors, and those of a file that holds something else
+        raise BatchError(f"{config or 'Lithops'}: its configuration cannot be read ({_line(exc)})") from exc
+    return given
+
+
+def _width(executor: Any) -> int:
+    config = executor.config[executor.backend]
+    return int(config.get("max_workers", 1)) * int(config.get("worker_processes", 1)) + 1
+
+
+def run(
+    crew: Crew,
+    function: Callable[..., Result],
+    tasks: Iterator[Task],
+    split: Callable[[Task, Failure], Sequence[Task]],
+) -> Iterator[tuple[Task, Result | Failure]]:
+    """Run a function once for each task and yield what came of it, in the order in which they end.
+
+    A task whose activation fails, or whose worker dies, is tried `ATTEMPTS` times, then split; one that cannot be split
+    ends as a `Failure`. After too many failures in a row `crew.gave_up` is true and no more tasks are taken.
+
+    Args:
+        crew: Where.
+        function: Of the arguments `task` and `storage`, Lithops' storage; importable by its name.
+        tasks: Taken only as workers become free.
+        split: Returns the parts of a task that are left to do after a failure; none where it cannot be split.
+    """
+    yield from _Run(crew, function, tasks, split).results()
+
+
+class _Run(Generic[Task, Result]):
+    """The state of one run: tasks to try again, and activations under way, with the attempts that came before."""
+
+    def __init__(
+        self,
+        crew: Crew,
+        function: Callable[..., Result],
+        tasks: Iterator[Task],
+        split: Callable[[Task, Failure], Sequence[Task]],
+    ) -> None:
+        self.crew = crew
+        self.function = function
+        self.split = split
+        self.again: deque[tuple[Task, int]] = deque()
+        self.fresh = ((task, 0) for task in tasks)
+        self.running: dict[Any, tuple[Task, int]] = {}
+
+    def results(self) -> Iterator[tuple[Task, Result | Failure]]:
+        while self._start() or self.running:
+            ended = [future for future in self.running if _has_ended(self.crew, future)]
+            for future in ended:
+                task, attempts = self.running.pop(future)
+                result = self._result(future)
+                if isinstance(result, Failure) and self._tries_again(task, attempts + 1, result):
+                    continue
+                yield task, result
+            if not ended:
+                time.sleep(POLL_S)
+        yield from ((task, Failure("not tried any more after so many failures")) for task, _ in self.again)
+
+    def _start(self) -> int:
+        """Hand as many tasks to Lithops as there is room for; returns how many."""
+        if self.crew.gave_up:
+            return 0
+        room = self.crew.at_once - len(self.running)
+        taken = [self.again.popleft() for _ in range(min(room, len(self.again)))]
+        taken += islice(self.fresh, room - len(taken))
+        if taken:
+            futures = self.crew.executor.map(
+                self.function,
+                [{"task": task} for task, _ in taken],
+                extra_env=_credentials(),
+                include_modules=self.crew.modules,
+            )
+            self.crew.executor.futures.clear()  # which it would keep for good
+            self.running.update(zip(futures, taken, strict=True))
+        return len(taken)
+
+    def _result(self, future: Any) -> Result | Failure:
+        """What an activation returned; what Lithops stored of it is removed."""
+        storage = self.crew.executor.internal_storage
+        try:
+            if not _is_ready(future):
+                return Failure("the process that ran it died", died=True)
+            result: Result = future.result(internal_storage=storage)
+        except MemoryError as exc:  # what Lithops says of a process that ended without a word
+            return Failure(_line(exc), died=True)
+        except Exception as exc:  # whatever the function raised
+            return Failure(_line(exc), error=exc)
+        finally:
+            sys.excepthook = sys.__excepthook__  # Lithops puts its own there
+            _forget(self.crew, future)
+        self.crew.failures = 0
+        return result
+
+    def _tries_again(self, task: Task, attempts: int, failure: Failure) -> bool:
+        self.crew.failures += 1
+        if self.crew.gave_up:
+            return False
+        if attempts < ATTEMPTS:
+            self.again.append((task, attempts))
+            return True
+        self.again.extend((part, 1) for part in self.split(task, failure))
+        return bool(self.again)
+
+
+def _is_ready(future: Any) -> bool:
+    return bool(future.ready or future.success or future.done)
+
+
+def _has_ended(crew: Crew, future: Any) -> bool:
+    if _is_ready(future):
+        return True
+    if (
+        crew.environment is None
+        or (f"{future.executor_id}-{future.job_id}", future.call_id) not in crew.environment.lost
+    ):
+        return False
+    status = crew.executor.internal_storage.get_call_status(future.executor_id, future.job_id, future.call_id)
+    return status is None  # with one, it died of something after its work
+
+
+def _forget(crew: Crew, future: Any) -> None:
+    """Remove what an activation left in Lithops' storage, which would slow down every look into it."""
+    from lithops.constants import JOBS_PREFIX
+
+    storage = crew.executor.internal_storage
+    crew.executor.job_monitor.monitor.futures.discard(future)
+    prefix = f"{JOBS_PREFIX}/{future.executor_id}-{future.job_id}/{future.call_id}/"
+    storage.storage.delete_objects(storage.bucket, storage.storage.list_keys(storage.bucket, prefix))
+
+
+def _credentials() -> dict[str, str]:
+    return {name: os.environ[name] for name in CREDENTIALS if name in os.environ}
+
+
+def _line(exc: BaseException) -> str:
+    return " ".join(str(exc).split())[:300] or type(exc).__name__
