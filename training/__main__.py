@@ -18,7 +18,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("training").setLevel(logging.INFO)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     try:
-        options.command(options)
+        with _ended_by_sigterm():
+            options.command(options)
     except KeyboardInterrupt as exc:
         print(f"interrupted: {GOES_ON}", file=sys.stderr)
         return TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
@@ -69,6 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raise `Terminated` at SIGTERM, which the first process of a container would not even notice."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _find_data(options: argparse.Namespace) -> Path:
@@ -206,10 +222,5 @@ def _add(
     add_options(parser)
 
 
-def _terminate(_number: int, _frame: object) -> None:
-    raise Terminated
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _terminate)
     sys.exit(main())

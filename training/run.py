@@ -126,7 +126,8 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
         _keep(job, weights, description, {"commit": _commit()} | settings_of(job) | outcome)
         for watcher in watchers:
             watcher.finish(description)
-    checkpoint.remove()
+    if not job.dry_run:
+        checkpoint.remove()
     return description
 
 

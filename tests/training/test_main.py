@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from core.integrity import read_verified, write_checksums
 from model.description import MNIST_MEAN, Description
 from model.networks import NETWORKS
-from tests.training.conftest import TEST_IMAGES
+from tests.training.conftest import TEST_IMAGES, Train
 from training import __main__ as command
 from training import run
 from training.data import Digits, load_test
@@ -21,23 +20,7 @@ from training.loop import Learner
 from training.recipe import RECIPES, checkpoint_name
 from training.report import ReportJob
 
-SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
-SMALL_RUN += ["--no-export"]  # it takes longer than such a run
 ROOT = Path(__file__).parents[2]
-
-Train = Callable[..., int]
-
-
-@pytest.fixture
-def train(mnist: Path, tmp_path: Path) -> Train:
-    """Runs `train` on the small data set, on one thread of the CPU, into a folder of the given name."""
-
-    def run_command(output: str, *options: str, work: str = "work", limit: float = 100) -> int:
-        folders = ["--data", str(mnist), "--output", str(tmp_path / output), "--work", str(tmp_path / work)]
-        machine = ["--device", "cpu", "--threads", "1", "--precision", "float32"]
-        return command.main(["train", *folders, *machine, *SMALL_RUN, "--max-test-error", str(limit), *options])
-
-    return run_command
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:

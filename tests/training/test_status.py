@@ -2,6 +2,7 @@
 
 import json
 import math
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,9 +14,11 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from core.integrity import read_verified
 from core.storage import open_folder
 from model.description import Description
-from tests.training.test_main import Train, interrupt_after, train  # noqa: F401 - a fixture
+from tests.training.conftest import Train
+from tests.training.test_main import interrupt_after
 from training import __main__ as command
 from training.checkpoint import Checkpoint
+from training.loop import Learner
 from training.status import STATUS_NAME, StatusFile
 from training.watch import Epoch
 
@@ -56,7 +59,7 @@ def interrupt_checkpoint(monkeypatch: pytest.MonkeyPatch, epoch: int) -> None:
     monkeypatch.setattr(Checkpoint, "save", interrupted)
 
 
-def test_a_line_for_each_epoch_and_one_for_the_end(train: Train, tmp_path: Path, status: Lines) -> None:  # noqa: F811
+def test_a_line_for_each_epoch_and_one_for_the_end(train: Train, tmp_path: Path, status: Lines) -> None:
     before = datetime.now(UTC).replace(microsecond=0)
     assert train("assets") == 0
     lines = status()
@@ -80,7 +83,7 @@ def test_a_line_for_each_epoch_and_one_for_the_end(train: Train, tmp_path: Path,
 
 
 def test_an_interrupted_run_goes_on_in_the_same_file_and_curves(
-    train: Train,  # noqa: F811
+    train: Train,
     tmp_path: Path,
     status: Lines,
     monkeypatch: pytest.MonkeyPatch,
@@ -104,7 +107,7 @@ def test_an_interrupted_run_goes_on_in_the_same_file_and_curves(
     assert curve(folder, "final/test_error_percent") == pytest.approx({3: description.metrics["test_error_percent"]})
 
 
-def test_another_run_starts_file_and_curves_anew(train: Train, tmp_path: Path, status: Lines) -> None:  # noqa: F811
+def test_another_run_starts_file_and_curves_anew(train: Train, tmp_path: Path, status: Lines) -> None:
     assert train("assets") == 0
     first = status()[0]["run"]
     assert train("assets", "--seed", "2", "--epochs", "2") == 0
@@ -112,12 +115,23 @@ def test_another_run_starts_file_and_curves_anew(train: Train, tmp_path: Path, s
     assert list(curve(tmp_path / "work" / NAME, "loss/training")) == [1, 2]
 
 
-def test_what_stopped_a_run_is_told(train: Train, status: Lines, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: F811
-    interrupt_after(monkeypatch, epochs=1)
-    assert train("assets") == command.INTERRUPTED
+def test_sigterm_is_taken_like_ctrl_c(
+    train: Train, status: Lines, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(Learner, "train_epoch", lambda *_: signal.raise_signal(signal.SIGTERM))
+    assert train("assets") == command.TERMINATED == 128 + signal.SIGTERM
+    assert capsys.readouterr().err.endswith("interrupted: the same command goes on after the last finished epoch\n")
+    assert status()[-1]["state"] == "interrupted"
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_what_stopped_a_run_is_told(train: Train, status: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patched:
+        interrupt_after(patched, epochs=1)
+        assert train("assets") == command.INTERRUPTED
     assert status()[-1]["reason"] == "the same command goes on after the last finished epoch"
-    monkeypatch.undo()
-    assert train("assets", limit=0, work="work") == 1
+    assert train("assets", "--epochs", "1", limit=0) == 1
     assert status()[-1]["state"] == "failed"
     assert "is above --max-test-error 0 %" in status()[-1]["reason"]
 
@@ -139,6 +153,6 @@ def test_a_loss_that_is_no_number_is_still_json(tmp_path: Path) -> None:
     assert (last["loss"], last["validation_loss"], last["seconds"]) == (None, None, 2.0)
 
 
-def test_a_dry_run_tells_nobody(train: Train, tmp_path: Path) -> None:  # noqa: F811
+def test_a_dry_run_tells_nobody(train: Train, tmp_path: Path) -> None:
     assert train("assets", "--dry-run") == 0
     assert not (tmp_path / "work").exists()
