@@ -6,6 +6,7 @@ take later is warned of, as hours of training are worth more than their record.
 
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +37,7 @@ DEFAULTS = {
 RUN_TAG = "run"
 """Holds what tells a run's settings from others, by which one that was killed is found again."""
 
-MOST_METRICS = 1000
+MOST_METRICS, MOST_PARAMS = 1000, 100
 """That MLflow takes at once."""
 
 STATES = {"failed": "FAILED", "interrupted": "KILLED"}
@@ -99,9 +100,15 @@ class Tracker(Watcher):
         self._client, experiment = connect(self._server)
         with _answering():
             self._id = (self._unfinished(experiment) if epoch else None) or self._create(experiment)
-            for name, value in _flat(self._settings):
-                self._client.log_param(self._id, name, value)
+            self._log_settings()
         logger.info("MLflow: run %s of experiment %s", self._id, self._server.experiment)
+
+    def _log_settings(self) -> None:
+        from mlflow.entities import Param
+
+        settings = [Param(name, str(value)) for name, value in _flat(self._settings)]
+        for start in range(0, len(settings), MOST_PARAMS):
+            self._client.log_batch(self._id, params=settings[start : start + MOST_PARAMS])
 
     def _unfinished(self, experiment: str) -> str | None:
         found = self._client.search_runs(
@@ -175,4 +182,6 @@ def _spared(what: str) -> Iterator[None]:
 
 
 def _reason(exc: Exception) -> str:
-    return f"{type(exc).__name__}: {' '.join(str(exc).split())[:200]}"
+    """Return what happened in one line, without the password that an address may hold."""
+    text = re.sub(r"//[^/@\s]*@", "//", " ".join(str(exc).split()))
+    return f"{type(exc).__name__}: {text[:200]}"
