@@ -1,7 +1,8 @@
-# The service in a container, after the conventions of the Model Asset Exchange:
+# The service in a container, after the conventions of the Model Asset Exchange; the same image trains and scores in bulk:
 #
 #   docker build -t max-pytorch-mnist .
 #   docker run -it -p 5000:5000 max-pytorch-mnist
+#   docker run --env-file FILE max-pytorch-mnist python -m training train --data s3://... --output s3://...
 #
 # It runs as any user of group 0, on a read-only root file system, without capabilities.
 
@@ -17,8 +18,10 @@ ENV PYTHONUNBUFFERED=1 \
 
 WORKDIR /opt/app
 
-COPY install.sh requirements.lock ./
-RUN PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore ./install.sh requirements.lock "$torch_index" && pip check
+COPY install.sh requirements-train.lock requirements-batch.lock ./
+RUN export PIP_NO_CACHE_DIR=1 PIP_ROOT_USER_ACTION=ignore && \
+    ./install.sh requirements-train.lock "$torch_index" && \
+    ./install.sh requirements-batch.lock "$torch_index" && pip check
 
 COPY . .
 

@@ -86,7 +86,8 @@ audit: $(VENV)/.test ## look for known holes in what is locked; fails where the 
 	done; [ $$status = 0 ] || echo "NOT CLEAN: a hole was found, or a package could not be looked up (see above)" >&2; exit $$status
 
 sbom: $(VENV)/.test ## list the Python packages of the image: sbom.json, CycloneDX
-	$(BIN)/uv pip compile --quiet --no-deps --python-platform linux --python-version 3.11 --generate-hashes requirements.lock \
+	$(BIN)/uv pip compile --quiet --no-deps --python-platform linux --python-version 3.11 --generate-hashes \
+		requirements-train.lock requirements-batch.lock \
 		--output-file $(SBOM).lock
 	PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-file $(SBOM) $(SBOM).lock
 	@rm $(SBOM).lock

@@ -27,6 +27,9 @@ IMAGE = {
 
 PINNED = re.compile(r"[a-z0-9-]+(\[[a-z0-9,-]+\])?==[\w.!+]+( ; [^@]+?)?( +--hash=sha256:[0-9a-f]{64})+ *")
 
+IN_THE_IMAGE = ("requirements-train", "requirements-batch")
+"""The sets that the image holds; both hold `requirements`."""
+
 Install = Callable[..., list[str]]
 
 
@@ -55,6 +58,17 @@ def required(name: str) -> list[Requirement]:
         elif text:
             found.append(Requirement(text))
     return found
+
+
+def in_the_image() -> dict[str, str]:
+    """The version of each package that the image holds."""
+    return {
+        package: str(pin.specifier).removeprefix("==")
+        for name in IN_THE_IMAGE
+        for package, pins in locked(name).items()
+        for pin in pins
+        if pin.marker is None or pin.marker.evaluate(IMAGE)
+    }
 
 
 def test_every_set_is_there() -> None:
@@ -88,6 +102,13 @@ def test_the_other_sets_keep_to_the_versions_that_serve(name: str) -> None:
         assert [pin.specifier for pin in pins[package]] == [pin.specifier for pin in serving[package]], package
 
 
+def test_the_sets_of_the_image_agree_and_are_those_that_it_installs() -> None:
+    assert re.findall(r"\./install\.sh (\S+)\.lock", (ROOT / "Dockerfile").read_text()) == list(IN_THE_IMAGE)
+    first, second = map(locked, IN_THE_IMAGE)
+    for package in first.keys() & second.keys():
+        assert [str(pin) for pin in first[package]] == [str(pin) for pin in second[package]]
+
+
 def test_the_list_of_what_the_image_holds_is_valid_and_whole(tmp_path: Path) -> None:
     sbom = tmp_path / "sbom.json"
     options = ["-o", ".venv/.test", f"BIN={Path(sys.executable).parent}", f"SBOM={sbom}"]  # nothing is installed
@@ -102,12 +123,7 @@ def test_the_list_of_what_the_image_holds_is_valid_and_whole(tmp_path: Path) -> 
     assert held["metadata"]["component"]["name"] == "max-pytorch-mnist"
     versions = {component["name"]: component["version"] for component in held["components"]}
     assert len(versions) == len(held["components"])
-    assert versions == {
-        package: str(pin.specifier).removeprefix("==")
-        for package, pins in locked("requirements").items()
-        for pin in pins
-        if pin.marker is None or pin.marker.evaluate(IMAGE)
-    }
+    assert versions == in_the_image()
 
 
 FAKE_PYTHON = """#!/bin/sh

@@ -6,8 +6,10 @@ python -m training train                             # the default network into 
 python -m training train --ancestors                 # and those it descends from, for the record
 python -m training train --architecture KerasDeepNet
 python -m training train --dry-run                   # a few batches through every step
+python -m training train --output s3://BUCKET/PREFIX # into object storage, where a killed run goes on too
 python -m training report                            # figures and plots of the shipped weights, the model card
 python -m training export                            # the ONNX graph of weights that have none
+python -m training export --format all               # artifacts for other runtimes, into exports/
 python -m training publish s3://BUCKET/PREFIX        # put them where services fetch them
 python -m training checksums                         # after a change in assets/ by hand
 """
@@ -15,17 +17,21 @@ python -m training checksums                         # after a change in assets/
 import argparse
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from core.checkpoint import load_checkpoint
 from core.errors import ServiceError
 from core.integrity import write_checksums
 from model.description import Description
 from training.ancestors import train_ancestors
+from training.artifacts.write import FORMATS, write_artifact
 from training.data import find_data, usual_validation_images
 from training.errors import TrainingError
 from training.export import export_checkpoint
@@ -40,31 +46,55 @@ from training.options import (
     add_report_options,
     add_train_options,
 )
+from training.output import default_work
 from training.publish import publish
 from training.recipe import RECIPES, Recipe, checkpoint_name
 from training.report import ReportJob, make_report
 from training.run import DRY_RUN_EPOCHS, Job, train
+from training.tracking import EXPERIMENT, TrackingServer, connect
+from training.watch import GOES_ON
 
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
 
+TERMINATED = 143
+"""After SIGTERM, by which containers are stopped."""
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM has come: to be treated like Ctrl-C."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 when interrupted."""
+    """Run one command and return its exit status: 0, 1 after one line that says why, or 130 or 143 when interrupted."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("aiobotocore").setLevel(logging.WARNING)  # it tells where it found keys, each time
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    logging.basicConfig(format="%(message)s")
+    logging.getLogger("training").setLevel(logging.INFO)
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with a fixed workspace
     try:
-        options.command(options)
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on after the last finished epoch", file=sys.stderr)
-        return INTERRUPTED
+        with _ended_by_sigterm():
+            options.command(options)
+    except KeyboardInterrupt as exc:
+        print(f"interrupted: {GOES_ON}", file=sys.stderr)
+        return TERMINATED if isinstance(exc, Terminated) else INTERRUPTED
     except (TrainingError, ServiceError, OSError) as exc:
         print(f"error: {exc}", file=sys.stderr)
         return 1
     return 0
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Raise `Terminated` at SIGTERM, which the first process of a container would not even notice."""
+
+    def end(_number: int, _frame: object) -> None:
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _find_data(options: argparse.Namespace) -> Path:
@@ -107,7 +137,12 @@ def _write_report(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+    if not options.formats:
+        print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
+        return
+    checkpoint = load_checkpoint(options.assets, options.name)
+    for name in FORMATS if "all" in options.formats else dict.fromkeys(options.formats):
+        print(f"wrote {write_artifact(checkpoint, name, options.output)}")
 
 
 def _publish(options: argparse.Namespace) -> None:
@@ -125,15 +160,26 @@ def _train(options: argparse.Namespace) -> None:
         recipe=recipe,
         machine=_machine(options),
         data_root=data_root,
-        output_dir=options.output,
-        work_dir=options.work,
+        output=options.output,
+        work=options.work if "work" in options else default_work(options.output),
         name=options.name if "name" in options else checkpoint_name(recipe.architecture),
         resume=options.resume,
         validation_images=held_back,
         export=options.export,
         dry_run=options.dry_run,
+        tracking=None if options.dry_run else _tracking(),
     )
     _report(train(job, train_ancestors(job) if options.ancestors else ()), options.dry_run)
+
+
+def _tracking() -> TrackingServer | None:
+    """Return MLflow's server where there is one to be told, after making sure that it answers."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI")
+    if not uri:
+        return None
+    server = TrackingServer(uri, os.environ.get("MLFLOW_EXPERIMENT_NAME") or EXPERIMENT)
+    connect(server)
+    return server
 
 
 def _report(description: Description, dry_run: bool) -> None:
@@ -176,7 +222,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", add_data)
     _add(commands, "train", _train, "train a network and write weights, description and checksums", add_train_options)
     _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
-    _add(commands, "export", _export, "write the ONNX graph of a checkpoint", add_export_options)
+    _add(commands, "export", _export, "write a checkpoint for other runtimes", add_export_options)
     _add(commands, "publish", _publish, "put a checkpoint where services fetch it", add_publish_options)
     _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
     return parser

@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
+from core.errors import ObjectMissing
+from core.storage import open_folder
 from training.checkpoint import RECORD_SUFFIX
 from training.recipe import RECIPES, checkpoint_name
 from training.run import DRY_RUN_EPOCHS, Job, Record, settings_of, train
@@ -11,7 +12,7 @@ from training.run import DRY_RUN_EPOCHS, Job, Record, settings_of, train
 ANCESTORS = ("MyConvNet", "KerasSimpleNet", "KerasDeepNet")
 """Their names in `model.networks`."""
 
-FOLDER = Path("ancestors")
+FOLDER = "ancestors"
 """Where their weights go, below the work folder."""
 
 
@@ -27,7 +28,7 @@ def train_ancestors(job: Job) -> list[Record]:
     Raises:
         TargetMissed: One misreads more than was published of it.
         DataError: The data cannot be read.
-        OSError: The work folder cannot be written.
+        StorageError: The work folder cannot be used.
     """
     return [_train(_job_of(architecture, job)) for architecture in ANCESTORS]
 
@@ -36,27 +37,27 @@ def _job_of(architecture: str, job: Job) -> Job:
     recipe = RECIPES[architecture]
     if job.dry_run:
         recipe = replace(recipe, epochs=DRY_RUN_EPOCHS)
-    return replace(
-        job, recipe=recipe, output_dir=job.work_dir / FOLDER, name=checkpoint_name(architecture), export=False
-    )
+    output = open_folder(job.work).place(FOLDER)
+    return replace(job, recipe=recipe, output=output, name=checkpoint_name(architecture), export=False, tracking=None)
 
 
 def _train(job: Job) -> Record:
     metrics = _finished(job) or train(job).metrics
-    weights = job.output_dir / f"{job.name}.pt"
     return {
         "architecture": job.recipe.architecture,
-        "bytes": 0 if job.dry_run else weights.stat().st_size,
+        "bytes": 0 if job.dry_run else len(open_folder(job.output).read(f"{job.name}.pt")),
         "metrics": metrics,
     }
 
 
 def _finished(job: Job) -> Record | None:
     """Return the metrics that a run of the same settings left, or None."""
-    path = job.output_dir / f"{job.name}{RECORD_SUFFIX}"
-    if job.dry_run or not job.resume or not path.exists():
+    if job.dry_run or not job.resume:
         return None
-    record: Record = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        record: Record = json.loads(open_folder(job.output).read(f"{job.name}{RECORD_SUFFIX}"))
+    except ObjectMissing:
+        return None
     wanted = json.loads(json.dumps(settings_of(job)))
     metrics: Record = record["metrics"]
     return metrics if wanted.items() <= record.items() else None

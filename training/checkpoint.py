@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from core.errors import ObjectMissing
 from core.integrity import CHECKSUMS_NAME, write_atomically, write_checksums
+from core.storage import Folder
 from model.description import Description
 from training.errors import ResumeError
 
@@ -18,44 +20,51 @@ RECORD_SUFFIX = ".training.json"
 """Of the file beside the weights that tells how they came about."""
 
 
+def fingerprint(settings: Mapping[str, object]) -> str:
+    """Return 12 hexadecimal digits that tell the settings of a run from all others."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
+
+
 class Checkpoint:
-    """An unfinished run's state on disk, replaced in one step after each epoch.
+    """An unfinished run's state in a folder, local or in object storage, replaced in one step after each epoch.
 
     Its name holds a digest of the settings, so that a run goes on only from one that would have made the same weights.
     """
 
-    def __init__(self, folder: Path, name: str, settings: Mapping[str, object]) -> None:
-        fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        self.path = folder / f"{name}-{fingerprint}.ckpt"
+    def __init__(self, folder: Folder, name: str, settings: Mapping[str, object]) -> None:
+        self._folder, self._name = folder, f"{name}-{fingerprint(settings)}.ckpt"
+        self.place = folder.place(self._name)
 
     def save(self, state: dict[str, Any]) -> None:
         """Replace the checkpoint.
 
         Raises:
-            OSError: The folder cannot be written to.
+            StorageError: The folder cannot be written to.
         """
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.path, _serialise(state))
+        self._folder.write(self._name, _serialise(state))
 
     def load(self) -> dict[str, Any] | None:
         """Return the saved state, or None where there is none.
 
         Raises:
-            ResumeError: The file is there and cannot be read.
+            StorageError: The folder cannot be read.
+            ResumeError: The file is there and is no checkpoint.
         """
-        if not self.path.exists():
+        try:
+            data = self._folder.read(self._name)
+        except ObjectMissing:
             return None
         try:
-            state: dict[str, Any] = torch.load(self.path, map_location="cpu", weights_only=True)
+            state: dict[str, Any] = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
         except Exception as exc:  # a damaged archive raises one of a dozen types
             raise ResumeError(
-                f"{self.path}: no checkpoint to go on from ({type(exc).__name__}): start with --no-resume"
+                f"{self.place}: no checkpoint to go on from ({type(exc).__name__}): start with --no-resume"
             ) from exc
         return state
 
     def remove(self) -> None:
         """Delete the checkpoint: the run is over."""
-        self.path.unlink(missing_ok=True)
+        self._folder.remove(self._name)
 
 
 def save_assets(

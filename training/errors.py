@@ -13,6 +13,14 @@ class ResumeError(TrainingError):
     """The checkpoint of an interrupted run cannot be used."""
 
 
+class OutputError(TrainingError):
+    """What lies in the output is not what a run can add to."""
+
+
+class TrackingError(TrainingError):
+    """MLflow is asked for and cannot be used."""
+
+
 class TargetMissed(TrainingError):
     """The trained weights misread more of the test set than allowed, so they were not kept."""
 

@@ -1,10 +1,12 @@
 """A checkpoint as an ONNX graph, for engines other than PyTorch."""
 
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from onnx import ModelProto
+from torch import nn
 
 from core.checkpoint import Checkpoint, load_checkpoint
 from core.integrity import write_atomically, write_checksums
@@ -21,16 +23,27 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
         CheckpointError: The weights are not of the network that the description names.
     """
     description = checkpoint.description
-    model = FromPixels(load_network(checkpoint), description.mean, description.std).eval()
+    network = FromPixels(load_network(checkpoint), description.mean, description.std).eval()
+    return graph_of(network, OUTPUT, {STATE_DICT_SHA512: checkpoint.sha512})
+
+
+def graph_of(network: nn.Module, output: str, metadata: Mapping[str, str]) -> bytes:
+    """Return the bytes of a network's graph.
+
+    Args:
+        network: Takes canonical digits (N, 28, 28) uint8, and is not in training.
+        output: Name of what it returns.
+        metadata: What the graph says of itself.
+    """
     digits = torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own dependencies
         program = torch.onnx.export(
-            model,
+            network,
             (digits,),
             dynamo=True,
             input_names=[INPUT],
-            output_names=[OUTPUT],
+            output_names=[output],
             dynamic_shapes={INPUT: {0: torch.export.Dim("N")}},
             verbose=False,
         )
@@ -38,7 +51,8 @@ def export_graph(checkpoint: Checkpoint) -> bytes:
         raise RuntimeError("the exporter returned nothing")
     graph = program.model_proto
     _forget_origin(graph)
-    graph.metadata_props.add(key=STATE_DICT_SHA512, value=checkpoint.sha512)
+    for key, value in metadata.items():
+        graph.metadata_props.add(key=key, value=value)
     data: bytes = graph.SerializeToString(deterministic=True)
     return data
 

@@ -3,8 +3,10 @@
 import argparse
 from pathlib import Path
 
+from core.storage import is_url
 from model.networks import NETWORKS
-from training.data import cache_dir
+from training.artifacts.write import FORMATS
+from training.output import Place
 from training.recipe import checkpoint_name
 
 DEFAULT_NAME = checkpoint_name("DigitNet")
@@ -32,6 +34,16 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
 def add_export_options(parser: argparse.ArgumentParser) -> None:
     """Those of `export`."""
     _add_checkpoint(parser)
+    parser.add_argument(
+        "--format",
+        action="append",
+        dest="formats",
+        choices=(*FORMATS, "all"),
+        help="of an artifact for another runtime; may be given again (default: the service's own graph, in the assets)",
+    )
+    parser.add_argument(
+        "--output", default="exports", metavar="DIR", help="folder or s3:// URL that artifacts of --format go to"
+    )
 
 
 def add_publish_options(parser: argparse.ArgumentParser) -> None:
@@ -123,14 +135,27 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_file_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("files")
-    group.add_argument("--output", type=Path, default=Path("assets"), metavar="DIR", help="assets folder to write to")
+    group.add_argument(
+        "--output",
+        type=_place,
+        default=Path("assets"),
+        metavar="PLACE",
+        help="assets folder to write to, or s3://BUCKET/PREFIX",
+    )
     group.add_argument(
         "--name",
         type=_name,
         default=argparse.SUPPRESS,
         help="of the files, without extension (default: from the architecture, such as digit-net)",
     )
-    group.add_argument("--work", type=Path, default=cache_dir() / "runs", metavar="DIR", help="for interrupted runs")
+    group.add_argument(
+        "--work",
+        type=_place,
+        default=argparse.SUPPRESS,
+        metavar="PLACE",
+        help="folder of unfinished runs, their status and curves, or s3://BUCKET/PREFIX (default: runs/ in the cache; "
+        "for an output in object storage, .training/ in it)",
+    )
     group.add_argument(
         "--resume",
         action=argparse.BooleanOptionalAction,
@@ -171,6 +196,10 @@ def _percent(text: str) -> float:
     if not 0 <= number <= 100:
         raise argparse.ArgumentTypeError(f"{text} is not between 0 and 100")
     return number
+
+
+def _place(text: str) -> Place:
+    return text if is_url(text) else Path(text)
 
 
 def _name(text: str) -> str:

@@ -4,7 +4,8 @@ import logging
 import shutil
 import subprocess  # nosec B404 # each call is looked at by itself
 import tempfile
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,16 +14,22 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from core.storage import open_folder
 from model.description import Description
 from training.calibrate import fit_temperature
-from training.checkpoint import Checkpoint, save_assets
+from training.checkpoint import Checkpoint, fingerprint, save_assets
+from training.curves import Curves
 from training.data import VALIDATION_IMAGES, Digits, load_test, load_training
 from training.errors import TargetMissed
 from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
 from training.export import export_checkpoint
 from training.files import digests_of, source_of
 from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
+from training.output import Place, check_output, local_assets
 from training.recipe import Recipe
+from training.status import StatusFile
+from training.tracking import Tracker, TrackingServer
+from training.watch import Epoch, Watcher, watching
 
 DRY_RUN_STEPS = 3
 """Batches an epoch in a dry run: enough to move the weights, the average and the schedule."""
@@ -45,25 +52,27 @@ class Job:
         recipe: How.
         machine: On what.
         data_root: As `training.data.find_data` returns it.
-        output_dir: The assets folder.
-        work_dir: Where the checkpoint of an interrupted run lies.
+        output: The assets folder.
+        work: Where the checkpoint of an unfinished run lies, and in a folder of its name its status and curves.
         name: Of the files, without extension.
         resume: Whether to go on from a checkpoint of the same settings.
         validation_images: Held back from training.
         export: Whether to write the graph beside the weights.
         dry_run: A few batches through every step; the test set stays closed and nothing is kept.
+        tracking: MLflow's server that shall hear of the run.
     """
 
     recipe: Recipe
     machine: Machine
     data_root: Path
-    output_dir: Path
-    work_dir: Path
+    output: Place
+    work: Place
     name: str
     resume: bool = True
     validation_images: int = VALIDATION_IMAGES
     export: bool = True
     dry_run: bool = False
+    tracking: TrackingServer | None = None
 
 
 @dataclass
@@ -98,18 +107,48 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
         TargetMissed: Too many test digits are misread; nothing was written.
         DataError: The data cannot be read.
         TrainingError: The options do not fit the data.
+        StorageError: The output or the work folder cannot be used.
         OSError: The output cannot be written.
     """
     make_deterministic(job.machine)
+    check_output(job.output)
     training, validation = load_training(job.data_root, job.validation_images)
-    checkpoint = Checkpoint(job.work_dir, job.name, settings_of(job))
-    weights, progress = _fit(job, training, validation, checkpoint)
-    description = _describe(job, weights, len(training), validation)
-    _refuse_if_missed(job, description, checkpoint)
-    outcome = {"history": progress.history, "metrics": description.metrics, "ancestors": list(ancestors)}
-    _keep(job, weights, description, {"commit": _commit()} | settings_of(job) | outcome)
-    checkpoint.remove()
+    checkpoint = Checkpoint(open_folder(job.work), job.name, settings_of(job))
+    learner, progress = _start(job, training, checkpoint)
+    watchers = _watchers(job)
+    with watching(watchers, progress.epoch):
+        for epoch in _fit(job, learner, progress, training, validation):
+            _note(job, epoch, watchers, checkpoint, {"learner": learner.state_dict(), "progress": asdict(progress)})
+        weights = kept_weights(learner)
+        description = _describe(job, weights, len(training), validation)
+        _refuse_if_missed(job, description, checkpoint)
+        outcome = {"history": progress.history, "metrics": description.metrics, "ancestors": list(ancestors)}
+        _keep(job, weights, description, {"commit": _commit()} | settings_of(job) | outcome)
+        for watcher in watchers:
+            watcher.finish(description)
+    if not job.dry_run:
+        checkpoint.remove()
     return description
+
+
+def _watchers(job: Job) -> list[Watcher]:
+    """Return who is told of the run; nobody of a dry run, which leaves nothing."""
+    if job.dry_run:
+        return []
+    settings, folder = settings_of(job), open_folder(open_folder(job.work).place(job.name))
+    run = fingerprint(settings)
+    watchers: list[Watcher] = [StatusFile(folder, run), Curves(folder)]
+    return watchers + (
+        [Tracker(job.tracking, open_folder(job.output), job.name, run, settings)] if job.tracking else []
+    )
+
+
+def _note(job: Job, epoch: Epoch, watchers: Sequence[Watcher], checkpoint: Checkpoint, state: dict[str, Any]) -> None:
+    """Tell of an epoch, then make it one that need not be done again: so that none is missing from what was told."""
+    for watcher in watchers:
+        watcher.note(epoch)
+    if not job.dry_run:
+        checkpoint.save(state)
 
 
 def _commit() -> str | None:
@@ -132,18 +171,32 @@ def make_deterministic(machine: Machine) -> None:
     torch.set_num_threads(machine.threads)
 
 
-def _fit(job: Job, training: Digits, validation: Digits, checkpoint: Checkpoint) -> tuple[dict[str, Tensor], Progress]:
+def _start(job: Job, training: Digits, checkpoint: Checkpoint) -> tuple[Learner, Progress]:
+    """Return a network before its first epoch, or after the last one that an interrupted run has finished."""
     torch.manual_seed(job.recipe.seed)
     steps = steps_per_epoch(training, job.recipe.batch_size, DRY_RUN_STEPS if job.dry_run else None)
     learner = Learner(job.recipe, job.machine, steps)
-    progress = _resumed(job, learner, checkpoint)
+    return learner, _resumed(job, learner, checkpoint)
+
+
+def _fit(job: Job, learner: Learner, progress: Progress, training: Digits, validation: Digits) -> Iterator[Epoch]:
+    """Do the epochs that are left, and yield what each came to."""
     while progress.epoch < job.recipe.epochs:
+        began = time.monotonic()
         progress.epoch += 1
         loss = learner.train_epoch(training, f"epoch {progress.epoch}/{job.recipe.epochs}")
         _validate(learner, progress, validation, loss)
-        if not job.dry_run:
-            checkpoint.save({"learner": learner.state_dict(), "progress": asdict(progress)})
-    return kept_weights(learner), progress
+        seconds = time.monotonic() - began
+        yield Epoch(
+            epoch=progress.epoch,
+            epochs=job.recipe.epochs,
+            loss=loss,
+            validation_loss=progress.history[-1]["validation_loss"],
+            validation_errors=int(progress.history[-1]["validation_errors"]),
+            learning_rate=float(learner.scheduler.get_last_lr()[0]),
+            seconds=seconds,
+            images_per_second=learner.steps_per_epoch * job.recipe.batch_size / seconds,
+        )
 
 
 def _resumed(job: Job, learner: Learner, checkpoint: Checkpoint) -> Progress:
@@ -151,7 +204,7 @@ def _resumed(job: Job, learner: Learner, checkpoint: Checkpoint) -> Progress:
     if state is None:
         return Progress()
     learner.load_state_dict(state["learner"])
-    logger.info("going on after epoch %d from %s", state["progress"]["epoch"], checkpoint.path)
+    logger.info("going on after epoch %d from %s", state["progress"]["epoch"], checkpoint.place)
     return Progress(**state["progress"])
 
 
@@ -217,17 +270,18 @@ def _refuse_if_missed(job: Job, description: Description, checkpoint: Checkpoint
 def _keep(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> None:
     if job.dry_run:
         with tempfile.TemporaryDirectory() as folder:
-            _write(replace(job, output_dir=Path(folder) / "assets"), weights, description, record)
+            _write(replace(job, output=Path(folder) / "assets"), weights, description, record)
         return
-    path = _write(job, weights, description, record)
-    logger.info("wrote %s, its description, the record of its training and the list of checksums", path)
+    _write(job, weights, description, record)
+    place = open_folder(job.output).place(f"{job.name}.pt")
+    logger.info("wrote %s, its description, the record of its training and the list of checksums", place)
 
 
-def _write(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> Path:
-    path = save_assets(job.output_dir, job.name, weights, description, record)
-    if job.export:
-        export_checkpoint(job.output_dir, job.name)
-    return path
+def _write(job: Job, weights: dict[str, Tensor], description: Description, record: Record) -> None:
+    with local_assets(job.output) as assets:
+        save_assets(assets, job.name, weights, description, record)
+        if job.export:
+            export_checkpoint(assets, job.name)
 
 
 def settings_of(job: Job) -> Record:

@@ -18,7 +18,7 @@ from tests.deploy.extract_schemas import SCHEMAS
 from tests.e2e.conftest import ROOT
 
 KUBERNETES = ROOT / "deploy" / "kubernetes"
-OVERLAYS = ("base", "ingress", "openshift", "kserve")
+OVERLAYS = ("base", "ingress", "openshift", "kserve", "training")
 VERSIONS = ("1.30", "1.37")
 """Of Kubernetes: the oldest that has everything used here, and the newest that the schemas know."""
 
@@ -55,7 +55,7 @@ def find(manifests: tuple[Manifest, ...], kind: str) -> Manifest:
 
 
 def pod_of(manifest: Manifest) -> Manifest:
-    """The specification of the pods of a Deployment or an InferenceService."""
+    """The specification of the pods of a Deployment, a Job or an InferenceService."""
     spec = manifest["spec"]
     pod: Manifest = spec["template"]["spec"] if "template" in spec else spec["predictor"]
     return pod

@@ -29,6 +29,7 @@ from tests.e2e.conftest import ROOT
 pytestmark = needs_kustomize()
 
 PODS = {"Deployment": "base", "InferenceService": "kserve"}
+ALL_PODS = PODS | {"Job": "training"}
 COMPONENTS = ("api-keys", "object-storage", "pod-monitor")
 KSERVE_ENVIRONMENT = {"PROTOCOL"}
 """Read by KServe, not by the service."""
@@ -84,6 +85,9 @@ BREAKS: list[tuple[str, str, tuple[Any, ...], Any]] = [
     ("ingress", "Namespace", ("spec", "x"), 1),
     ("ingress", "Ingress", ("spec", "rules", 0, "http", "paths", 0, "backend", "service", "port", "named"), "http"),
     ("openshift", "Route", ("spec", "to", "weight"), "all"),
+    ("training", "Job", ("spec", "backofLimit"), 3),
+    ("training", "Job", ("spec", "podFailurePolicy", "rules", 0, "action"), 1),
+    ("training", "ConfigMap", ("data", "OUTPUT"), {}),
     ("openshift", "Route", ("spec", "tls", "terminaton"), "edge"),
     ("kserve", "InferenceService", ("spec", "predictor", "minReplica"), 2),
     (
@@ -109,8 +113,11 @@ def test_the_schemas_bite(overlay: str, kind: str, path: tuple[Any, ...], value:
         validate(broken)
 
 
-def test_pods_are_restricted(pod: Manifest, container: Manifest) -> None:
+@pytest.mark.parametrize("kind", ALL_PODS)
+def test_pods_are_restricted(kind: str) -> None:
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted, field by field, and more."""
+    pod = pod_of(find(build(KUBERNETES / ALL_PODS[kind]), kind))
+    (container,) = pod["containers"]
     assert not {"hostNetwork", "hostPID", "hostIPC", "hostUsers", "initContainers", "ephemeralContainers"} & set(pod)
     assert pod["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
     assert container["securityContext"] == {
@@ -118,7 +125,7 @@ def test_pods_are_restricted(pod: Manifest, container: Manifest) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert all("hostPort" not in port for port in container["ports"])
+    assert all("hostPort" not in port for port in container.get("ports", []))
     assert {frozenset(volume) for volume in pod["volumes"]} == {frozenset({"name", "emptyDir"})}
     assert pod["automountServiceAccountToken"] is False
 

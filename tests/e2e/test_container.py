@@ -19,13 +19,16 @@ from pathlib import Path
 import pytest
 import requests
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
-from core.integrity import CHECKSUMS_NAME, write_checksums
+from core.integrity import CHECKSUMS_NAME, read_verified, write_checksums
+from core.storage import open_folder
 from tests.contract import assert_error, assert_predictions
 from tests.deploy.manifests import KUBERNETES, docker_options, find, needs_kustomize, pod_of
 from tests.deploy.manifests import build as build_manifests
 from tests.e2e.conftest import ROOT, free_port
-from tests.test_locks import IMAGE, locked
+from tests.test_locks import in_the_image
+from tests.training.conftest import SMALL_RUN, write_manifest, write_mnist
 
 pytestmark = [pytest.mark.e2e, pytest.mark.container, pytest.mark.alone, pytest.mark.timeout(1500)]
 
@@ -143,7 +146,8 @@ def test_image_is_a_good_citizen(image: str) -> None:
     assert "/health/ready" in inspected
     assert '["python","app.py"] 1001:0' in inspected
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
-    code = {"api", "app.py", "config.py", "core", "gunicorn.conf.py", "model", "install.sh", "requirements.lock"}
+    code = {"api", "app.py", "batch", "config.py", "core", "gunicorn.conf.py", "model", "training", "install.sh"}
+    code |= {"requirements-batch.lock", "requirements-train.lock"}
     data = {"assets", "samples", "sha512sums.txt", "web"}
     assert {file for file in files if file != "__pycache__"} == code | data
 
@@ -151,12 +155,41 @@ def test_image_is_a_good_citizen(image: str) -> None:
 def test_image_holds_what_is_locked_and_nothing_that_builds(image: str) -> None:
     listed = json.loads(docker("run", "--rm", image, "python", "-m", "pip", "list", "--format", "json").stdout)
     versions = {canonicalize_name(package["name"]): package["version"] for package in listed}
-    pins = [pin for pins in locked("requirements").values() for pin in pins]
-    for pin in pins:
-        if pin.marker is None or pin.marker.evaluate(IMAGE):
-            assert pin.specifier.contains(versions[canonicalize_name(pin.name)]), pin
+    for package, version in in_the_image().items():
+        assert Version(versions[canonicalize_name(package)]).public == version, package
     compilers = docker("run", "--rm", image, "sh", "-c", "command -v cc gcc g++ clang make ld")
     assert compilers.stdout == ""
+
+
+@needs_kustomize()
+def test_the_container_trains_in_object_storage_as_the_job_does(image: str, bucket: str, tmp_path: Path) -> None:
+    """As any user, with the limits and without the privileges of the Job's pod; the store is this machine's."""
+    write_manifest(write_mnist(tmp_path / "data"))
+    for path in (tmp_path / "data").rglob("*"):
+        if path.is_file():
+            open_folder(f"{bucket}/data").write(str(path.relative_to(tmp_path / "data")), path.read_bytes())
+    pod = pod_of(find(build_manifests(KUBERNETES / "training"), "Job"))
+    variables = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL", "AWS_DEFAULT_REGION")
+    options = [word for name in variables for word in ("--env", name)]
+    options += ["--rm", "--network", "host", *docker_options(pod, random.randrange(1_000_000_000, 2_000_000_000))]
+    places = {"$(DATA)": f"{bucket}/data", "$(OUTPUT)": f"{bucket}/models"}
+    (container,) = pod["containers"]
+    words = [option + places.get(value, value) for option, value in map(split, container["command"])]
+    trained = docker("run", *options, image, *words, *SMALL_RUN, "--max-test-error", "100", timeout_s=300)
+    assert trained.returncode == 0, trained.stderr
+    output = open_folder(f"{bucket}/models")
+    for entry in output.entries():
+        (tmp_path / "models").mkdir(exist_ok=True)
+        (tmp_path / "models" / entry.name).write_bytes(output.read(entry.name))
+    assert "my-conv-net.pt" in read_verified(tmp_path / "models")
+    lines = output.read(".training/my-conv-net/status.jsonl").splitlines()
+    assert [json.loads(line)["state"] for line in lines] == ["started", *["running"] * 3, "finished"]
+
+
+def split(word: str) -> tuple[str, str]:
+    """`--option=value` as two parts, the first with the sign."""
+    option, sign, value = word.rpartition("=")
+    return option + sign, value
 
 
 def compose() -> list[str]:

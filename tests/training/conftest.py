@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,16 @@ import torch
 from torch import Tensor
 
 from core.prepared import DATA_NAMES, MANIFEST_NAME, RAW, sha256
+from training import __main__ as command
 from training import data, files, loop
 
 TRAINING_IMAGES, TEST_IMAGES = 460, 100
+
+SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
+SMALL_RUN += ["--no-export"]  # it takes longer than such a run
+MACHINE = ["--device", "cpu", "--threads", "1", "--precision", "float32"]
+
+Train = Callable[..., int]
 
 
 def draw(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -50,6 +57,17 @@ def mnist(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for path in (root / RAW).iterdir():
         monkeypatch.setitem(files.SHA256, path.name, hashlib.sha256(path.read_bytes()).hexdigest())
     return root
+
+
+@pytest.fixture
+def train(mnist: Path, tmp_path: Path) -> Train:
+    """Runs `train` on the small data set, on one thread of the CPU, into a folder of the given name."""
+
+    def run_command(output: str, *options: str, work: str = "work", limit: float = 100) -> int:
+        folders = ["--data", str(mnist), "--output", str(tmp_path / output), "--work", str(tmp_path / work)]
+        return command.main(["train", *folders, *MACHINE, *SMALL_RUN, "--max-test-error", str(limit), *options])
+
+    return run_command
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core.integrity import CHECKSUMS_NAME, read_verified
+from core.storage import open_folder
 from model.description import Description
 from model.networks import NETWORKS
 from training.checkpoint import Checkpoint, save_assets
@@ -59,10 +60,10 @@ def test_list_beside_the_folder_is_refreshed(tmp_path: Path) -> None:
 
 
 def test_checkpoint_comes_back(tmp_path: Path) -> None:
-    checkpoint = Checkpoint(tmp_path / "work", "run", {"seed": 1})
+    checkpoint = Checkpoint(open_folder(tmp_path / "work"), "run", {"seed": 1})
     assert checkpoint.load() is None
     checkpoint.save({"epoch": 3, "weights": weights(1)})
-    state = Checkpoint(tmp_path / "work", "run", {"seed": 1}).load()
+    state = Checkpoint(open_folder(tmp_path / "work"), "run", {"seed": 1}).load()
     assert state is not None
     assert state["epoch"] == 3
     assert torch.equal(state["weights"]["fc1.weight"], weights(1)["fc1.weight"])
@@ -71,16 +72,17 @@ def test_checkpoint_comes_back(tmp_path: Path) -> None:
 
 
 def test_other_settings_have_another_checkpoint(tmp_path: Path) -> None:
-    Checkpoint(tmp_path, "run", {"seed": 1}).save({"epoch": 3})
-    assert Checkpoint(tmp_path, "run", {"seed": 2}).load() is None
-    assert Checkpoint(tmp_path, "other", {"seed": 1}).load() is None
+    Checkpoint(open_folder(tmp_path), "run", {"seed": 1}).save({"epoch": 3})
+    assert Checkpoint(open_folder(tmp_path), "run", {"seed": 2}).load() is None
+    assert Checkpoint(open_folder(tmp_path), "other", {"seed": 1}).load() is None
 
 
 @pytest.mark.parametrize("kept_share", [0.0, 0.5])
 def test_damaged_checkpoint_is_named(tmp_path: Path, kept_share: float) -> None:
-    checkpoint = Checkpoint(tmp_path, "run", {})
+    checkpoint = Checkpoint(open_folder(tmp_path), "run", {})
     checkpoint.save(weights(1))
-    data = checkpoint.path.read_bytes()
-    checkpoint.path.write_bytes(data[: int(len(data) * kept_share)])
+    path = Path(checkpoint.place)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * kept_share)])
     with pytest.raises(ResumeError, match=r"run-\w+\.ckpt: .*--no-resume"):
         checkpoint.load()

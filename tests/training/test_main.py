@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from core.integrity import read_verified, write_checksums
 from model.description import MNIST_MEAN, Description
 from model.networks import NETWORKS
-from tests.training.conftest import TEST_IMAGES
+from tests.training.conftest import TEST_IMAGES, Train
 from training import __main__ as command
 from training import run
 from training.data import Digits, load_test
@@ -21,23 +20,7 @@ from training.loop import Learner
 from training.recipe import RECIPES, checkpoint_name
 from training.report import ReportJob
 
-SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "3", "--batch-size", "32", "--validation-images", "60"]
-SMALL_RUN += ["--no-export"]  # it takes longer than such a run
 ROOT = Path(__file__).parents[2]
-
-Train = Callable[..., int]
-
-
-@pytest.fixture
-def train(mnist: Path, tmp_path: Path) -> Train:
-    """Runs `train` on the small data set, on one thread of the CPU, into a folder of the given name."""
-
-    def run_command(output: str, *options: str, work: str = "work", limit: float = 100) -> int:
-        folders = ["--data", str(mnist), "--output", str(tmp_path / output), "--work", str(tmp_path / work)]
-        machine = ["--device", "cpu", "--threads", "1", "--precision", "float32"]
-        return command.main(["train", *folders, *machine, *SMALL_RUN, "--max-test-error", str(limit), *options])
-
-    return run_command
 
 
 def interrupt_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
@@ -64,7 +47,7 @@ def test_learns_writes_and_describes(train: Train, tmp_path: Path) -> None:
     assert float(metrics["test_error_percent"]) <= 20
     assert (metrics["seed"], metrics["epochs"], metrics["parameters"]) == (7, 12, 3792)
     assert (metrics["training_images"], metrics["validation_images"]) == (400, 60)
-    assert not list((tmp_path / "work").iterdir())
+    assert not list((tmp_path / "work").glob("*.ckpt"))
     record = json.loads(files["bars.training.json"])
     assert [sorted(epoch) for epoch in record["history"]] == [["loss", "validation_errors", "validation_loss"]] * 12
     assert record["history"][-1]["validation_errors"] == metrics["validation_errors"]
@@ -113,7 +96,7 @@ def test_missed_target_fails_and_leaves_nothing(
     assert train("assets", "--epochs", "1", limit=0) == 1
     assert "% is above --max-test-error 0 %: nothing was written" in capsys.readouterr().err
     assert not (tmp_path / "assets").exists()
-    assert not list((tmp_path / "work").iterdir())
+    assert not list((tmp_path / "work").glob("*.ckpt"))
 
 
 def test_test_set_is_opened_once_and_last(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
