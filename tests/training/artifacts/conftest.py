@@ -1,8 +1,5 @@
-"""The shipped weights in every format, the service's answers to compare with, and bare environments to run them in."""
+"""The shipped weights in every format, and the service's answers to compare with."""
 
-import subprocess
-import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +22,6 @@ CLOSE = 1e-4
 """How far a probability may lie from the service's: other runtimes sum in another order."""
 
 Probabilities = NDArray[np.float64]
-BareEnvironment = Callable[[Path], Path]
 
 
 @pytest.fixture(scope="session")
@@ -71,27 +67,3 @@ def assert_agree(probabilities: NDArray[np.floating], expected: Probabilities) -
     assert probabilities.shape == expected.shape == (COUNT, 10)
     assert (probabilities.argmax(axis=1) == expected.argmax(axis=1)).all()
     assert np.abs(probabilities - expected).max() <= CLOSE
-
-
-@pytest.fixture(scope="session")
-def bare_environment(tmp_path_factory: pytest.TempPathFactory) -> BareEnvironment:
-    """Makes an environment of nothing but the packages of a requirements file, and returns its Python."""
-
-    def make(requirements: Path) -> Path:
-        folder = tmp_path_factory.mktemp("bare") / "venv"
-        python = folder / "bin" / "python"
-        uv = Path(sys.executable).with_name("uv")
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", python, "--requirement", requirements]
-        made = subprocess.run(install, check=False, capture_output=True, text=True, timeout=200)
-        if made.returncode:
-            pytest.skip(f"NOT RUN: the packages of {requirements} cannot be had: {made.stderr.strip()[-300:]}")
-        return python
-
-    return make
-
-
-def run_bare(python: Path, script: str, *arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Run a script in a bare environment, out of sight of this repository."""
-    words = [str(word) for word in (python, "-I", "-B", "-c", script, *arguments)]
-    return subprocess.run(words, cwd=cwd, env={}, check=False, capture_output=True, text=True, timeout=120)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.training.artifacts.conftest import ROOT
+from training.artifacts.write import FORMATS
 
 DOCUMENT = (ROOT / "docs" / "export.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.+?)```", DOCUMENT, re.DOTALL)
@@ -33,6 +34,4 @@ def test_examples_run(
 
 
 def test_every_format_is_described() -> None:
-    from training.artifacts.write import FORMATS
-
     assert set(re.findall(r"^\| `(\w+)` \|", DOCUMENT, re.MULTILINE)) == set(FORMATS)

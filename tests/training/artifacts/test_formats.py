@@ -29,7 +29,7 @@ BATCH = 100
 def run(network: nn.Module, digits: Digits) -> NDArray[np.float32]:
     torch.set_num_threads(1)
     with torch.inference_mode():
-        return torch.cat([network(batch) for batch in torch.from_numpy(digits).split(BATCH)]).numpy()
+        return torch.cat([network(batch) for batch in torch.split(torch.from_numpy(digits), BATCH)]).numpy()
 
 
 def test_facts_are_those_of_the_checkpoint(checkpoint: Checkpoint) -> None:
@@ -62,7 +62,9 @@ def test_pt2_takes_one_digit_and_tells_nothing_of_the_machine(exports: Path) -> 
 def test_onnx_runs_in_onnx_runtime(
     exports: Path, digits: Digits, expected: Probabilities, checkpoint: Checkpoint
 ) -> None:
-    session = ort.InferenceSession(exports / f"{NAME}.onnx", providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(exports / f"{NAME}.onnx", options, providers=["CPUExecutionProvider"])
     assert session.get_modelmeta().custom_metadata_map == facts(checkpoint)
     assert_agree(session.run(["probabilities"], {"digits": digits})[0], expected)
 

@@ -4,6 +4,8 @@ import ast
 import base64
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +16,7 @@ import yaml
 from core.checkpoint import Checkpoint
 from core.engine import Digits
 from core.model import ModelWrapper, Picture, softmax
-from tests.training.artifacts.conftest import (
-    CLOSE,
-    NAME,
-    ROOT,
-    BareEnvironment,
-    Probabilities,
-    assert_agree,
-    run_bare,
-)
+from tests.training.artifacts.conftest import CLOSE, NAME, ROOT, Probabilities, assert_agree
 
 PICTURES = sorted(path for path in (ROOT / "samples").iterdir() if path.suffix in {".png", ".jpg", ".tiff", ".webp"})
 
@@ -65,8 +59,22 @@ def artifact(exports: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def python(artifact: Path, bare_environment: BareEnvironment) -> Path:
-    return bare_environment(artifact / "requirements.txt")
+def python(artifact: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment with nothing but the packages that the artifact declares."""
+    folder = tmp_path_factory.mktemp("bare") / "venv"
+    uv, python = Path(sys.executable).with_name("uv"), folder / "bin" / "python"
+    subprocess.run([str(uv), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+    install = [uv, "pip", "install", "--quiet", "--python", python, "--requirement", artifact / "requirements.txt"]
+    done = subprocess.run([*map(str, install)], check=False, capture_output=True, text=True, timeout=200)
+    if done.returncode:
+        pytest.skip(f"NOT RUN: the artifact's packages cannot be had: {done.stderr.strip()[-300:]}")
+    return python
+
+
+def run_bare(python: Path, script: str, *arguments: Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script out of sight of this repository, and without leaving compiled files in the artifact."""
+    words = [str(python), "-I", "-B", "-c", script, *map(str, arguments)]
+    return subprocess.run(words, cwd=cwd, env={}, check=False, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")

@@ -25,18 +25,10 @@ def test_an_older_artifact_leaves_nothing_behind(exports: Path, tmp_path: Path, 
 
 
 def test_artifacts_go_to_object_storage(bucket: str, exports: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    words = [
-        "export",
-        "--format",
-        "safetensors",
-        "--format",
-        "oci",
-        "--format",
-        "oci",
-        "--assets",
-        str(ROOT / "assets"),
-    ]
-    assert command.main([*words, "--output", f"{bucket}/exports"]) == 0
+    words = ["export", "--assets", str(ROOT / "assets"), "--output", f"{bucket}/exports"]
+    for name in ("safetensors", "oci", "oci"):
+        words += ["--format", name]
+    assert command.main(words) == 0
     written = capsys.readouterr().out.splitlines()
     assert written == [f"wrote {bucket}/exports/{NAME}.safetensors", f"wrote {bucket}/exports/{NAME}-oci"]
     stored = open_folder(f"{bucket}/exports")
