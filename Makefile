@@ -11,6 +11,13 @@ SEED ?= 1
 SRC ?= samples
 DST ?= scores
 
+# Signed one by one, as they are handed out one by one; each signature lies beside what it signs.
+TARGET ?= $(filter-out %.sig,$(wildcard exports/*))
+NEEDS_KEY = @[ -f "$(KEY)" ] || { echo "KEY='$(KEY)' is no file: name one, KEY=$(1).pem; docs/export.md tells how to make it" >&2; exit 2; }
+NEEDS_TARGET = @[ -n "$(strip $(TARGET))" ] || { echo "exports/ is empty: run 'make export FORMAT=all', or name something else, TARGET=assets" >&2; exit 2; }
+SIGNED = for artifact in $(patsubst %/,%,$(TARGET)); do echo "$$artifact" && $(BIN)/model_signing $(1) $(2) --no-ignore-git-paths \
+	--signature "$$artifact.sig" "$$artifact" || exit 1; done
+
 # PyTorch's own index of builds for the CPU, a tenth of the size and the one thing that is not checked by its hash; see install.sh.
 # Left out where there is a GPU; empty it (make run TORCH_INDEX=) to have everything checked.
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
@@ -22,11 +29,11 @@ SETS := $(filter-out requirements,$(basename $(wildcard requirements*.txt)))
 SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help install run score test fuzz check format lock audit sbom data train export report bench checksums samples docker-build docker-run \
-	smoke clean
+.PHONY: help install run score test fuzz check format lock audit sbom data train export sign verify-signature report bench checksums samples \
+	docker-build docker-run smoke clean
 
 help: ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -105,8 +112,18 @@ report: $(VENV)/.train ## measure the shipped weights: docs/, MODEL_CARD.md
 bench: $(VENV)/.train ## compare with other model servers: docs/benchmark.md (needs wrk)
 	$(BIN)/python -m benchmarks.servers
 
-export: $(VENV)/.train ## write the ONNX graph of the weights again
-	$(BIN)/python -m training export --assets $(ASSETS)
+export: $(VENV)/.train ## write the ONNX graph of the weights again, or artifacts for other runtimes (FORMAT=all)
+	$(BIN)/python -m training export --assets $(ASSETS) $(if $(FORMAT),--format $(FORMAT))
+
+sign: $(VENV)/.train ## sign what was exported (KEY=private.pem), or TARGET=...
+	$(call NEEDS_KEY,private)
+	$(NEEDS_TARGET)
+	@$(call SIGNED,sign key,--private_key "$(KEY)")
+
+verify-signature: $(VENV)/.train ## verify what was signed (KEY=public.pem)
+	$(call NEEDS_KEY,public)
+	$(NEEDS_TARGET)
+	@$(call SIGNED,verify key,--public_key "$(KEY)")
 
 checksums: $(VENV)/.train ## list the assets' SHA-512 again
 	$(BIN)/python -m training checksums --assets $(ASSETS)

@@ -54,6 +54,9 @@ from training.run import DRY_RUN_EPOCHS, Job, train
 from training.tracking import EXPERIMENT, TrackingServer, connect
 from training.watch import GOES_ON
 
+EXPORTS = "exports"
+"""Where artifacts for other runtimes go by default; `assets` holds only what is served."""
+
 INTERRUPTED = 130
 """Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
 
@@ -138,11 +141,13 @@ def _write_report(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     if not options.formats:
+        if options.output:
+            raise TrainingError(f"--output {options.output}: is for artifacts: say which with --format")
         print(f"wrote {export_checkpoint(options.assets, options.name)} and the list of checksums")
         return
     checkpoint = load_checkpoint(options.assets, options.name)
     for name in FORMATS if "all" in options.formats else dict.fromkeys(options.formats):
-        print(f"wrote {write_artifact(checkpoint, name, options.output)}")
+        print(f"wrote {write_artifact(checkpoint, name, options.output or EXPORTS)}")
 
 
 def _publish(options: argparse.Namespace) -> None:

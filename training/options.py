@@ -42,7 +42,7 @@ def add_export_options(parser: argparse.ArgumentParser) -> None:
         help="of an artifact for another runtime; may be given again (default: the service's own graph, in the assets)",
     )
     parser.add_argument(
-        "--output", default="exports", metavar="DIR", help="folder or s3:// URL that artifacts of --format go to"
+        "--output", metavar="DIR", help="folder or s3:// URL that artifacts of --format go to (default: exports)"
     )
 
 

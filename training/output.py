@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from core.checksums import CHECKSUMS_NAME, LINE
 from core.errors import ObjectMissing
-from core.integrity import CHECKSUMS_NAME, LINE
 from core.storage import Folder, is_url, open_folder
 from training.data import cache_dir
 from training.errors import OutputError

@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -52,18 +53,24 @@ def write_mlflow_model(checkpoint: Checkpoint, folder: Path) -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # MLflow tells its makers of every use else
     with TemporaryDirectory() as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # MLflow warns of its own type hints, and that there is no example
+        _import_mlflow()
         graph = Path(temporary) / f"{checkpoint.name}.onnx"
         graph.write_bytes(onnx_graph(checkpoint))
         _save(checkpoint, graph, folder)
 
 
-def _save(checkpoint: Checkpoint, graph: Path, folder: Path) -> None:
+def _import_mlflow() -> None:
     try:
-        import mlflow.pyfunc  # two seconds, and an extra
-        from mlflow.models import Model, ModelSignature
-        from mlflow.types import Schema, TensorSpec
+        import_module("mlflow.pyfunc")
     except ImportError as exc:
         raise TrainingError(f"{exc.name} is not installed: pip install -r requirements-mlflow.txt") from exc
+
+
+def _save(checkpoint: Checkpoint, graph: Path, folder: Path) -> None:
+    import mlflow.pyfunc  # here, as it takes two seconds and is an extra
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import Schema, TensorSpec
+
     mlflow.pyfunc.save_model(
         path=str(folder),
         loader_module=LOADER,

@@ -5,9 +5,11 @@ It reads pictures as well as digits, by the same steps as the service: it holds 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from core.checkpoint import Checkpoint
+from core.engine import load_engine
 from core.integrity import CHECKSUMS_NAME, digest
 from training.artifacts.facts import CARRIED, Files, pinned
 from training.export import export_graph
@@ -43,7 +45,8 @@ def oci_files(checkpoint: Checkpoint) -> Files:
     """Return the files of the artifact; the same weights give the same bytes.
 
     Raises:
-        CheckpointError: The weights are not of the network that the description names.
+        CheckpointError: The weights are not of the network that the description names, or the graph beside them is of
+            other weights.
         OSError: A file of ours is missing.
     """
     files = dict(_sources())
@@ -61,10 +64,11 @@ def _sources() -> Iterator[tuple[str, bytes]]:
 
 def _assets(checkpoint: Checkpoint) -> Files:
     """The checkpoint as the service keeps it, with a list of checksums of its own."""
-    name = checkpoint.name
+    name, graph = checkpoint.name, checkpoint.graph or export_graph(checkpoint)
+    load_engine(replace(checkpoint, graph=graph), "cpu", engine="onnx")  # as the artifact will, which then cannot fail
     assets = {
         f"{name}.json": checkpoint.description.model_dump_json(indent=2).encode() + b"\n",
-        f"{name}.onnx": export_graph(checkpoint),
+        f"{name}.onnx": graph,
         f"{name}.pt": checkpoint.state_dict,
     }
     listed = "".join(f"{digest(data)}  {file}\n" for file, data in assets.items())
