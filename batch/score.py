@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from batch import shards
 from batch.batches import Batch, printable
+from batch.failures import Unread
 from batch.sources import Source
 from batch.tally import Tally, tally
 from batch.weights import Weights, receive
@@ -26,18 +27,6 @@ GROUP, GROUP_BYTES = 256, 16 * 2**20
 
 Found = CanonicalDigit | ServiceError
 """What became of a picture."""
-
-
-class Unread(StorageError):
-    """Storage did not give all pictures of a batch; the second argument has their places in it."""
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The places in the batch, from 0."""
-        return tuple(self.args[1])
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from batch.activations import ATTEMPTS, MOST_FAILURES, BatchError, Crew, Failure, refuse_unreachable, run
+from batch.activations import ATTEMPTS, MOST_FAILURES, Crew, refuse_unreachable, run
 from batch.batches import halves
+from batch.failures import BatchError, Failure, Unread
 
 Task = tuple[int, ...]
 
@@ -45,8 +46,8 @@ def crew() -> Crew:
     return Crew(Executor(), at_once=4)
 
 
-def split(task: Task, failure: Failure) -> Sequence[Task]:  # noqa: ARG001 - the caller's signature
-    return halves(task)  # type: ignore[arg-type, return-value] # of anything
+def split(task: Task, failure: Failure) -> Sequence[Task] | None:  # noqa: ARG001 - the caller's signature
+    return halves(task) or None  # type: ignore[arg-type, return-value] # of anything
 
 
 def test_tasks_are_taken_only_as_there_is_room(crew: Crew) -> None:
@@ -64,22 +65,49 @@ def test_tasks_are_taken_only_as_there_is_room(crew: Crew) -> None:
     assert crew.executor.most <= 4
 
 
-def test_the_one_that_fails_is_singled_out(crew: Crew) -> None:
+def test_those_that_fail_are_singled_out(crew: Crew) -> None:
     asked: list[Task] = []
 
     def function(task: Task, storage: object) -> int:  # noqa: ARG001
         asked.append(task)
-        if 5 in task:
-            raise OSError("no 5, please")
+        if {2, 5} & set(task):
+            raise OSError("no 2 or 5, please")
         return len(task)
 
     results = dict(run(crew, function, iter([tuple(range(8))]), split))
-    given_up = results.pop((5,))
-    assert isinstance(given_up, Failure)
-    assert (given_up.reason, given_up.died) == ("no 5, please", False)
-    assert sorted(number for task in results for number in task) == [0, 1, 2, 3, 4, 6, 7]
+    given_up = {task: result.reason for task, result in results.items() if isinstance(result, Failure)}
+    assert given_up == {(2,): "no 2 or 5, please", (5,): "no 2 or 5, please"}
+    assert sorted(number for task in results for number in task) == list(range(8))
     assert asked.count(tuple(range(8))) == ATTEMPTS
     assert not crew.gave_up
+
+
+def test_what_storage_did_not_give_is_parted_from_the_rest_at_once(crew: Crew) -> None:
+    asked: list[Task] = []
+
+    def function(task: Task, storage: object) -> int:  # noqa: ARG001
+        asked.append(task)
+        if 2 in task:
+            raise Unread("2 is not given", (task.index(2),))
+        return len(task)
+
+    def part(task: Task, failure: Failure) -> Sequence[Task] | None:
+        assert isinstance(failure.error, Unread)
+        rest = tuple(number for place, number in enumerate(task) if place not in failure.error.places)
+        return [rest, (2,)] if rest else None
+
+    results = dict(run(crew, function, iter([tuple(range(4))]), part))
+    assert results[(0, 1, 3)] == 3
+    assert isinstance(results[(2,)], Failure)
+    assert asked == [(0, 1, 2, 3), (0, 1, 3), (2,), (2,)]
+
+
+def test_parts_that_are_done_already_are_not_done_again(crew: Crew) -> None:
+    def function(task: Task, storage: object) -> None:
+        raise OSError(f"{task}, {storage}")
+
+    tasks: list[Task] = [(1, 2)]
+    assert list(run(crew, function, iter(tasks), lambda _task, _failure: [])) == []
 
 
 def test_a_hiccup_is_forgotten(crew: Crew) -> None:
