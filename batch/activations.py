@@ -12,8 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from batch.failures import BatchError, Failure, Unread
 from batch.localhost import ONE_THREAD, POLL_S, forking, local_config, private_folder
-from core.errors import StartError
 from core.storage import is_url
 
 Task = TypeVar("Task")
@@ -36,19 +36,6 @@ CREDENTIALS = (
     "AWS_DEFAULT_REGION",
 )
 """Variables of this process that a worker on another machine is given, where they are set."""
-
-
-class BatchError(StartError):
-    """A job cannot be done; the message is one line that says what to do."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Why a task was given up: in words, whether the process that ran it died, and the error that it raised if not."""
-
-    reason: str
-    died: bool = False
-    error: Exception | None = None
 
 
 @dataclass
@@ -139,7 +126,7 @@ def run(
     crew: Crew,
     function: Callable[..., Result],
     tasks: Iterator[Task],
-    split: Callable[[Task, Failure], Sequence[Task]],
+    split: Callable[[Task, Failure], Sequence[Task] | None],
 ) -> Iterator[tuple[Task, Result | Failure]]:
     """Run a function once for each task and yield what came of it, in the order in which they end.
 
@@ -150,7 +137,7 @@ def run(
         crew: Where.
         function: Of the arguments `task` and `storage`, Lithops' storage; importable by its name.
         tasks: Taken only as workers become free.
-        split: Returns the parts of a task that are left to do after a failure; none where it cannot be split.
+        split: Returns the parts of a task that are left to do after a failure, None where it cannot be split.
     """
     yield from _Run(crew, function, tasks, split).results()
 
@@ -163,7 +150,7 @@ class _Run(Generic[Task, Result]):
         crew: Crew,
         function: Callable[..., Result],
         tasks: Iterator[Task],
-        split: Callable[[Task, Failure], Sequence[Task]],
+        split: Callable[[Task, Failure], Sequence[Task] | None],
     ) -> None:
         self.crew = crew
         self.function = function
@@ -221,14 +208,17 @@ class _Run(Generic[Task, Result]):
         return result
 
     def _tries_again(self, task: Task, attempts: int, failure: Failure) -> bool:
+        """Whether a task that failed is tried again, as a whole or in parts; at once in parts where some were read."""
         self.crew.failures += 1
         if self.crew.gave_up:
             return False
-        if attempts < ATTEMPTS:
+        partly = isinstance(failure.error, Unread)
+        parts = self.split(task, failure) if partly or attempts >= ATTEMPTS else None
+        if parts is not None:
+            self.again.extend((part, attempts if partly else 1) for part in parts)
+        elif attempts < ATTEMPTS:
             self.again.append((task, attempts))
-            return True
-        self.again.extend((part, 1) for part in self.split(task, failure))
-        return bool(self.again)
+        return parts is not None or attempts < ATTEMPTS
 
 
 def _is_ready(future: Any) -> bool:

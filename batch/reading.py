@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from batch.batches import Batch
+from batch.failures import Unread
 from batch.sources import Source
 from core.errors import BodyTooLarge, ObjectChanged, ObjectMissing, RequestError, ServiceError, StorageError
 from core.image import CanonicalDigit, read_digit
@@ -15,18 +16,6 @@ GROUP, GROUP_BYTES = 256, 16 * 2**20
 
 Found = CanonicalDigit | ServiceError
 """What became of a picture."""
-
-
-class Unread(StorageError):
-    """Storage did not give all pictures of a batch; the second argument has their places in it."""
-
-    @property
-    def places(self) -> tuple[int, ...]:
-        """The places in the batch, from 0."""
-        return tuple(self.args[1])
-
-    def __str__(self) -> str:
-        return str(self.args[0])
 
 
 class Group(NamedTuple):

@@ -8,10 +8,10 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from tqdm import tqdm
 
-from batch.activations import Crew, Failure, open_crew, refuse_unreachable, run
+from batch.activations import Crew, open_crew, refuse_unreachable, run
 from batch.batches import Batch, choose_size, cut, halves, printable
+from batch.failures import Failure, Unread
 from batch.progress import advance, progress
-from batch.reading import Unread
 from batch.sources import Source, open_source
 from batch.tally import Tally
 from batch.target import absolute, read_job, refuse_inside, shards_in, write_job
@@ -202,16 +202,15 @@ class Work(ABC, Generic[AnyTask]):
         self.outcome.tally.add(rows)
         advance(self.bar, len(rows), found)
 
-    def _split(self, task: AnyTask, failure: Failure) -> list[AnyTask]:
+    def _split(self, task: AnyTask, failure: Failure) -> list[AnyTask] | None:
         """Return what is left to do of a batch in parts: what storage does not give from the rest, else halves."""
+        parts = halves(task.batch)
         if isinstance(failure.error, Unread):
-            places = set(failure.error.places)
+            places = failure.error.places
             unread = tuple(entry for place, entry in enumerate(task.batch) if place in places)
             rest = tuple(entry for place, entry in enumerate(task.batch) if place not in places)
-            parts: tuple[Batch, ...] = (rest, unread) if rest else ()
-        else:
-            parts = halves(task.batch)
-        return list(self._missing(parts))
+            parts = (rest, unread) if rest else ()
+        return list(self._missing(parts)) if parts else None
 
     def _write_off(self, task: AnyTask) -> None:
         """Write the row of a picture that no worker survives."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks import scale_page
 from benchmarks.servers import __main__ as command_line
 from benchmarks.servers import environments, growth, report, results, rounds, targets
 from benchmarks.servers.catalogue import FLOORS, OURS, SERVERS, inference_protocol, multipart
@@ -224,3 +225,18 @@ def test_our_server_and_the_floors_are_measured(tmp_path: Path) -> None:
     found = collected(outcomes)["servers"]
     assert all(load["rate"] > 0 and load["failed"] == 0 for each in found.values() for load in each["loads"].values())
     assert all(each["processes"] == 3 for each in found.values())
+
+
+def test_the_page_on_scale_is_made_of_its_figures() -> None:
+    ways = [("plain loop", 1, 20.0), ("batch score", 1, 21.0), ("batch score", 2, 10.5)]
+    figures = [
+        {"name": name, "workers": workers, "count": count, "place": "folder", "seconds": seconds, "peak_mb": 100}
+        for count in (1000, 70_000)
+        for name, workers, seconds in ways
+    ]
+    page = scale_page.page({"figures": figures, "rounds": 3, "machine": "a machine", "python": "3.11"})
+    assert "| batch score | 2 | 10.5 | 6,667 | 3,333 | 95% |" in page
+    assert "2.00 times as fast" in page
+    assert "| activations | 123 | 122,071 |" in page
+    assert "$" in page
+    assert "${" not in page

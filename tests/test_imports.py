@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "core": {"model"},
     "model": set(),
     "samples": set(),
-    "benchmarks": {"api", "config", "core", "model", "samples", "training"},
+    "benchmarks": {"api", "batch", "config", "core", "model", "samples", "training"},
 }
 """Which of our packages each may import beside itself; `app -> api -> core -> model`."""
 
