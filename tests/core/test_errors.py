@@ -4,7 +4,7 @@ from http import HTTPStatus
 import pytest
 
 from core import errors
-from core.errors import RequestError, ServiceError, StartError
+from core.errors import RequestError, ServiceError, StartError, StorageError
 
 TABLE = {
     "missing_image": 400,
@@ -24,6 +24,7 @@ TABLE = {
 """The contract's codes and statuses."""
 
 ABSTRACT = {"unavailable"}
+STORAGE_ERRORS = {StorageError, *StorageError.__subclasses__()}
 
 
 def descendants(parent: type[ServiceError]) -> Iterator[type[ServiceError]]:
@@ -45,6 +46,11 @@ def test_codes_and_statuses_are_the_contract() -> None:
     assert {code: status for code, status in found.items() if code not in ABSTRACT} == TABLE
 
 
-@pytest.mark.parametrize("error", [ServiceError, *descendants(StartError)])
+@pytest.mark.parametrize("error", [ServiceError, *({*descendants(StartError)} - STORAGE_ERRORS)])
 def test_faults_of_ours_are_internal_errors(error: type[ServiceError]) -> None:
     assert (error.status, error.code) == (HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error")
+
+
+def test_faults_of_storage_have_codes_for_the_rows_of_bulk_scoring() -> None:
+    assert {error.code for error in STORAGE_ERRORS} == {"storage_error", "object_missing", "object_changed"}
+    assert {error.status for error in STORAGE_ERRORS} == {HTTPStatus.INTERNAL_SERVER_ERROR}
