@@ -24,7 +24,7 @@ TABLE = {
 """The contract's codes and statuses."""
 
 ABSTRACT = {"unavailable"}
-STORAGE_ERRORS = {StorageError, *StorageError.__subclasses__()}
+STORAGE_ERRORS: set[type[ServiceError]] = {StorageError, *StorageError.__subclasses__()}
 
 
 def descendants(parent: type[ServiceError]) -> Iterator[type[ServiceError]]:

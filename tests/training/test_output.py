@@ -106,11 +106,11 @@ def error_of(process: subprocess.Popen[str]) -> str:
 
 
 def test_the_list_is_written_last(train_to: TrainTo, bucket: str, door: Door) -> None:
-    assert train_to(f"{bucket}/some/where", "--export") == 0
+    assert train_to(f"{bucket}/some/where") == 0
     written = [
         path.rpartition("/")[2] for method, path in door.asked if method == "PUT" and f"/{WORK_NAME}/" not in path
     ]
-    assert sorted(written[:-1]) == [f"{NAME}{suffix}" for suffix in (".json", ".onnx", ".pt", ".training.json")]
+    assert sorted(written[:-1]) == [f"{NAME}{suffix}" for suffix in (".json", ".pt", ".training.json")]
     assert written[-1] == CHECKSUMS_NAME
 
 
