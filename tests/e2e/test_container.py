@@ -148,7 +148,7 @@ def test_image_is_a_good_citizen(image: str) -> None:
     files = docker("run", "--rm", image, "ls", "-A").stdout.split()
     code = {"api", "app.py", "batch", "config.py", "core", "gunicorn.conf.py", "model", "training", "install.sh"}
     code |= {"requirements-batch.lock", "requirements-train.lock"}
-    data = {"assets", "samples", "sha512sums.txt", "web"}
+    data = {"assets", "samples", "sha512sums.txt", "web", "LICENSE", "MODEL_CARD.md"}
     assert {file for file in files if file != "__pycache__"} == code | data
 
 
