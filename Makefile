@@ -8,6 +8,9 @@ PORT ?= 5000
 URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
 SEED ?= 1
+
+# Tests wait for servers more than they compute.
+SIDE_BY_SIDE ?= 3
 SRC ?= samples
 DST ?= scores
 
@@ -64,7 +67,7 @@ score: $(VENV)/.batch ## read the pictures in SRC=..., results into DST=...
 	$(BIN)/python -m batch score "$(SRC)" "$(DST)" $(SCORE_FLAGS)
 
 test: check ## run the whole suite
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m "not alone"
+	$(BIN)/pytest --numprocesses $(SIDE_BY_SIDE) --dist loadfile -m "not alone"
 	$(BIN)/pytest -m alone
 
 check: $(VENV)/.test ## lint, types, safety and import arrows

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.assets import read_assets
 from core.errors import CheckpointError
 from core.integrity import digest
 from model.description import Description
@@ -56,6 +55,8 @@ def load_checkpoint(assets_dir: str | Path, name: str, pin: str | None = None, c
         StorageError: The assets cannot be fetched.
         CheckpointError: The assets lack the checkpoint, or its description cannot be used.
     """
+    from core.assets import read_assets  # what fetches; who has the assets already needs none of it
+
     return take_checkpoint(read_assets(assets_dir, pin, cache), assets_dir, name)
 
 

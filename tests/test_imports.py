@@ -25,6 +25,7 @@ MAY_IMPORT = {
 
 TRAINING_MAY_TAKE_OF_CORE = {
     "core.checkpoint",
+    "core.checksums",
     "core.engine",
     "core.errors",
     "core.image",

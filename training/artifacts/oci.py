@@ -23,6 +23,7 @@ SOURCES = (
     "model/graph.py",
     "core/__init__.py",
     "core/checkpoint.py",
+    "core/checksums.py",
     "core/engine.py",
     "core/errors.py",
     "core/heap.py",

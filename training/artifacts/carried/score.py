@@ -15,10 +15,11 @@ sys.path.insert(0, str(HERE))
 
 import numpy as np
 
-from core.checkpoint import load_checkpoint
+from core.checkpoint import take_checkpoint
 from core.engine import Digits, Logits, load_engine
 from core.errors import InvalidImage, InvalidTensor, MissingImage, RequestError
 from core.image import SIDE
+from core.integrity import read_verified
 from core.model import ModelWrapper, Picture, softmax
 
 MAX_IMAGE_PIXELS = 50_000_000
@@ -34,7 +35,7 @@ def load_model() -> ModelWrapper:
         CheckpointError: The graph was exported from other weights.
     """
     (weights,) = (HERE / "assets").glob("*.pt")
-    checkpoint = load_checkpoint(weights.parent, weights.stem)
+    checkpoint = take_checkpoint(read_verified(weights.parent), weights.parent, weights.stem)
     engine = load_engine(checkpoint, "cpu", engine="onnx")
     return ModelWrapper(engine, checkpoint.description.temperature, MAX_IMAGE_PIXELS)
 
