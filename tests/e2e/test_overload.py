@@ -31,7 +31,7 @@ def send_photo(server: Server) -> tuple[requests.Response, float]:
 def test_overload_is_shed_and_forgotten(serve: Serve) -> None:
     settings = {"workers": 1, "threads": 2, "max_queue": QUEUE, "max_wait_s": WAIT_S}
     with serve(**settings) as server, ThreadPoolExecutor(CLIENTS) as pool:
-        sent = [pool.submit(send_photo, server) for _ in range(3 * CLIENTS)]
+        sent = [pool.submit(send_photo, server) for _ in range(12 * CLIENTS)]
         probes: Counter[int] = Counter()
         while not all(future.done() for future in sent):
             assert requests.get(f"{server.url}/health/live", timeout=5).status_code == 200
