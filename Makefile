@@ -9,8 +9,8 @@ URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
 SEED ?= 1
 
-# Tests wait for servers more than they compute.
-SIDE_BY_SIDE ?= 3
+# Processes that tests run in, side by side.
+SIDE_BY_SIDE ?= auto --maxprocesses 4
 SRC ?= samples
 DST ?= scores
 

@@ -1,5 +1,6 @@
 """A real object store for tests, and a door to it that can be made to fail."""
 
+import fcntl
 import os
 import shutil
 import socket
@@ -31,14 +32,31 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     if not SHARED.is_dir():
         pytest.skip("NOT RUN: no object store beside the checkout (../shared/object-store)")
     _install()
-    state = tmp_path_factory.mktemp("object-store")
-    environment = os.environ | {"OBJECT_STORE_PORT": str(_free_ports())}
-    try:
-        started = _run(START_S, SHARED / "start.sh", state, env=environment)
-        yield dict(line.removeprefix("export ").split("=", 1) for line in started.splitlines())
-    finally:
-        _run(START_S, SHARED / "stop.sh", state, env=environment)
-        shutil.rmtree(state, ignore_errors=True)
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # one store for all that run side by side
+    state, users = shared / "object-store", shared / "object-store-users"
+    users.mkdir(exist_ok=True)
+    me = users / str(os.getpid())
+    with _locked(shared):
+        port = shared / "object-store-port"
+        if not port.exists():
+            port.write_text(str(_free_ports()))
+        me.touch()
+        environment = os.environ | {"OBJECT_STORE_PORT": port.read_text()}
+        started = _run(START_S, SHARED / "start.sh", state, env=environment)  # only what is not running
+    yield dict(line.removeprefix("export ").split("=", 1) for line in started.splitlines())
+    with _locked(shared):
+        me.unlink()
+        if not any(users.iterdir()):
+            _run(START_S, SHARED / "stop.sh", state, env=environment)
+            shutil.rmtree(state, ignore_errors=True)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    with (folder / "object-store.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install() -> None:
@@ -56,8 +74,7 @@ def _run(limit_s: float, *command: object, env: dict[str, str] | None = None) ->
 
 def _free_ports() -> int:
     """The first of as many ports in a row as the store takes."""
-    beside = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    for first in range(18090 + 1000 * beside, 28090, PORTS):
+    for first in range(18090, 28090, PORTS):
         if all(_is_free(port) for port in range(first, first + PORTS)):
             return first
     raise AssertionError("no ports are free")

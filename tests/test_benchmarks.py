@@ -216,7 +216,6 @@ def test_honest_clients_without_an_answer_have_waited_for_ever() -> None:
 
 
 @pytest.mark.e2e
-@pytest.mark.alone
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="NOT RUN: needs wrk")
 def test_our_server_and_the_floors_are_measured(tmp_path: Path) -> None:
     outcomes = [Outcome(server) for server in (OURS[0], *FLOORS)]
