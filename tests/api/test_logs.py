@@ -1,9 +1,9 @@
 import contextlib
 import json
 import logging
-import re
 import logging.config
 import os
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
