@@ -21,7 +21,7 @@ from api.journal import Observer
 from api.logs import logging_config
 from api.server import Server
 from api.service import Service
-from config import API_DESC, API_TITLE, API_VERSION, METRICS_FOLDER, Settings, cache_dir, load_settings
+from config import API_DESC, API_TITLE, API_VERSION, METRICS_FOLDER, Settings, assets_cache, load_settings
 from core.canary import can_read
 from core.checkpoint import Checkpoint, load_checkpoint
 from core.engine import load_engine
@@ -97,16 +97,8 @@ def read_inputs(settings: Settings) -> Inputs:
         StartError: It cannot be served.
     """
     api_keys = collect_keys(settings.api_keys, settings.api_keys_file)
-    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, _cache())
+    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, assets_cache())
     return Inputs(checkpoint, api_keys)
-
-
-def _cache() -> Path | None:
-    """Where fetched assets are kept; nowhere for a user without a home."""
-    try:
-        return cache_dir() / "assets"
-    except RuntimeError:
-        return None
 
 
 def _load_service(settings: Settings, checkpoint: Checkpoint) -> Service:

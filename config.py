@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from core.cache import cache_folder
 from core.errors import StartError
 from core.storage import is_bucket, is_url
 
@@ -54,10 +55,12 @@ def _quota_v1(cgroup: Path) -> float | None:
         return None
 
 
-def cache_dir() -> Path:
-    """Return the folder for what can be fetched again; the XDG Base Directory Specification says where."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    return (base if base.is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist"
+def assets_cache() -> Path | None:
+    """Return the folder that keeps fetched assets; None for a user without a home."""
+    try:
+        return cache_folder(os.environ) / "assets"
+    except RuntimeError:
+        return None
 
 
 CommaSeparated = Annotated[tuple[str, ...], NoDecode]

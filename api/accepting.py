@@ -5,6 +5,7 @@ import math
 import socket
 import struct
 import time
+from abc import ABC, abstractmethod
 
 from gunicorn.workers.gthread import ThreadWorker
 
@@ -15,7 +16,7 @@ TCP_INFO_UNACKED = 24
 """Where Linux's `struct tcp_info` has, of a listening socket, the number of connections that wait to be accepted."""
 
 
-class AcceptingWorker(ThreadWorker):
+class AcceptingWorker(ThreadWorker, ABC):
     """`gthread` that shares new connections out among the processes, and makes room for them."""
 
     _pausing, _accept_again = False, 0.0
@@ -40,13 +41,13 @@ class AcceptingWorker(ThreadWorker):
         if not (enabled and self._pausing):
             super().set_accept_enabled(enabled)
 
+    @abstractmethod
     def welcome(self, sock: socket.socket, client: tuple[str, int], server: tuple[str, int]) -> None:
         """Take an accepted connection."""
-        raise NotImplementedError
 
+    @abstractmethod
     def make_room(self) -> None:
         """Close connections that can be done without."""
-        raise NotImplementedError
 
 
 def count_waiting(listener: socket.socket) -> int:

@@ -10,18 +10,16 @@ python -m batch prepare s3://bucket/photos s3://bucket/digits  # 7/a.jpg shows a
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from batch.job import ScoreJob, score
 from batch.options import add_prepare_options, add_score_options
 from batch.prepare.job import PrepareJob, prepare
 from batch.report import complaints, lines, write_report
-from config import load_settings
+from config import assets_cache, load_settings
 from core.checkpoint import load_checkpoint
+from core.command_line import INTERRUPTED, TERMINATED, add_command
 from core.errors import ServiceError
-
-INTERRUPTED, TERMINATED = 130, 143
-"""Exit status after Ctrl-C and SIGTERM: 128 and the signal's number, as shells have it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -44,7 +42,7 @@ def _score(options: argparse.Namespace) -> int:
     job = ScoreJob(
         source=options.source,
         target=options.target,
-        checkpoint=load_checkpoint(settings.assets_dir, settings.model_name),
+        checkpoint=load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, assets_cache()),
         engine=settings.engine,
         device=settings.device,
         max_image_pixels=settings.max_image_pixels,
@@ -90,22 +88,9 @@ def _prepare(options: argparse.Namespace) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m batch", description="Pictures by the million, on Lithops.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add(commands, "score", _score, "read the digits in pictures", add_score_options)
-    _add(commands, "prepare", _prepare, "make data to train on of pictures", add_prepare_options)
+    add_command(commands, "score", _score, "read the digits in pictures", add_score_options)
+    add_command(commands, "prepare", _prepare, "make data to train on of pictures", add_prepare_options)
     return parser
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    command: Callable[[argparse.Namespace], int],
-    text: str,
-    add_options: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=text, description=text.capitalize() + ".", formatter_class=formatter)
-    parser.set_defaults(command=command)
-    add_options(parser)
 
 
 if __name__ == "__main__":

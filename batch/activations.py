@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batch.failures import BatchError, Failure, Unread
-from batch.localhost import ONE_THREAD, POLL_S, forking, local_config, private_folder
+from batch.localhost import ONE_THREAD, POLL_S, local_config, private_folder
 from core.storage import is_url
 
 Task = TypeVar("Task")
@@ -78,6 +78,8 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
     os.environ.update(ONE_THREAD)
     logging.getLogger("lithops").setLevel(logging.CRITICAL)
     from lithops import FunctionExecutor
+
+    from batch.forking import forking
 
     given = _given_config(config)
     try:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from batch.shards import FORMATS
 from config import granted_cpus
+from core.command_line import whole_number
 
 TEST_SHARE = 0.15
 """Of digits that are kept for the test set; MNIST's is a seventh."""
@@ -43,12 +44,14 @@ def add_places(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("target", metavar="DST", help="folder for the results, or s3://BUCKET/PREFIX")
     parser.add_argument(
         "--batch-size",
-        type=_whole,
+        type=whole_number,
         default=argparse.SUPPRESS,
         metavar="N",
         help="most pictures in one activation and one shard (default: that of an earlier run, else by their count)",
     )
-    parser.add_argument("--workers", type=_whole, default=granted_cpus(), metavar="N", help="processes on this machine")
+    parser.add_argument(
+        "--workers", type=whole_number, default=granted_cpus(), metavar="N", help="processes on this machine"
+    )
     parser.add_argument(
         "--config",
         type=Path,
@@ -63,10 +66,3 @@ def _share(text: str) -> float:
     if not 0 <= share <= 1:
         raise argparse.ArgumentTypeError(f"{text} is not usable: take a number from 0 to 1")
     return share
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not usable: take a whole number from 1")
-    return number

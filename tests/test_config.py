@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from config import ConfigError, Settings, cache_dir, granted_cpus, load_settings
+from config import ConfigError, Settings, assets_cache, granted_cpus, load_settings
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -140,7 +140,7 @@ def test_granted_cpus(files: dict[str, str], cpus: int, tmp_path: Path, monkeypa
 def test_the_cache_is_where_xdg_says(base: str, folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", base)
     monkeypatch.setenv("HOME", "/home/somebody")
-    assert cache_dir() == Path(folder, "max-pytorch-mnist")
+    assert assets_cache() == Path(folder, "max-pytorch-mnist", "assets")
 
 
 def test_workers_are_the_granted_cpus() -> None:

@@ -24,8 +24,10 @@ MAY_IMPORT = {
 """Which of our packages each may import beside itself; `app -> api -> core -> model`."""
 
 TRAINING_MAY_TAKE_OF_CORE = {
+    "core.cache",
     "core.checkpoint",
     "core.checksums",
+    "core.command_line",
     "core.engine",
     "core.errors",
     "core.image",

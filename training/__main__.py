@@ -19,7 +19,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,7 @@ from pathlib import Path
 import torch
 
 from core.checkpoint import load_checkpoint
+from core.command_line import INTERRUPTED, TERMINATED, add_command
 from core.errors import ServiceError
 from core.integrity import write_checksums
 from model.description import Description
@@ -56,12 +57,6 @@ from training.watch import GOES_ON
 
 EXPORTS = "exports"
 """Where artifacts for other runtimes go by default; `assets` holds only what is served."""
-
-INTERRUPTED = 130
-"""Exit status after Ctrl-C: 128 and the signal's number, as shells have it."""
-
-TERMINATED = 143
-"""After SIGTERM, by which containers are stopped."""
 
 
 class Terminated(KeyboardInterrupt):
@@ -224,26 +219,15 @@ def _has_bfloat16(cuda: bool) -> bool:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m training", description="From MNIST to the weights that are served.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    _add(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", add_data)
-    _add(commands, "train", _train, "train a network and write weights, description and checksums", add_train_options)
-    _add(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
-    _add(commands, "export", _export, "write a checkpoint for other runtimes", add_export_options)
-    _add(commands, "publish", _publish, "put a checkpoint where services fetch it", add_publish_options)
-    _add(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
+    add_command(commands, "data", _data, "find MNIST, or fetch it into the cache, and check its digests", add_data)
+    add_command(
+        commands, "train", _train, "train a network and write weights, description and checksums", add_train_options
+    )
+    add_command(commands, "report", _write_report, "measure weights: docs/ and MODEL_CARD.md", add_report_options)
+    add_command(commands, "export", _export, "write a checkpoint for other runtimes", add_export_options)
+    add_command(commands, "publish", _publish, "put a checkpoint where services fetch it", add_publish_options)
+    add_command(commands, "checksums", _checksums, "write sha512sums.txt anew from the assets folder", add_assets)
     return parser
-
-
-def _add(
-    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
-    name: str,
-    command: Callable[[argparse.Namespace], None],
-    text: str,
-    add_options: Callable[[argparse.ArgumentParser], None],
-) -> None:
-    formatter = argparse.ArgumentDefaultsHelpFormatter
-    parser = commands.add_parser(name, help=text, description=text.capitalize() + ".", formatter_class=formatter)
-    parser.set_defaults(command=command)
-    add_options(parser)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from torch import Tensor
 from torchvision.datasets import MNIST
 from torchvision.datasets.mnist import read_image_file, read_label_file
 
+from core.cache import cache_folder
 from core.prepared import HALVES, RAW
 from core.storage import is_url
 from model.description import IMAGE_SIZE, LABELS
@@ -57,9 +58,8 @@ class Digits:
 
 
 def cache_dir() -> Path:
-    """Return the folder for downloads and unfinished runs; the XDG Base Directory Specification says where."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist"
+    """Return the folder for downloads and unfinished runs."""
+    return cache_folder(os.environ)
 
 
 def find_data(place: str | Path | None = None) -> Path:

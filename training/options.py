@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from core.command_line import whole_number
 from core.storage import is_url
 from model.networks import NETWORKS
 from training.artifacts.write import FORMATS
@@ -21,10 +22,10 @@ def add_report_options(parser: argparse.ArgumentParser) -> None:
     """Those of `report`."""
     add_data(parser)
     _add_checkpoint(parser)
-    parser.add_argument("--workers", type=_whole, default=2, metavar="N", help="processes that make pictures")
+    parser.add_argument("--workers", type=whole_number, default=2, metavar="N", help="processes that make pictures")
     parser.add_argument(
         "--limit",
-        type=_whole,
+        type=whole_number,
         default=None,
         metavar="N",
         help="for a quick look: only N validation digits, results into a temporary folder (default: the test set)",
@@ -87,9 +88,9 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe", "defaults that depend on the architecture: training/recipe.py")
     group.add_argument("--architecture", choices=sorted(NETWORKS), default="DigitNet", help="network to train")
     group.add_argument(
-        "--epochs", type=_whole, default=argparse.SUPPRESS, metavar="N", help="passes over the training images"
+        "--epochs", type=whole_number, default=argparse.SUPPRESS, metavar="N", help="passes over the training images"
     )
-    group.add_argument("--batch-size", type=_whole, default=argparse.SUPPRESS, metavar="N", help="images a step")
+    group.add_argument("--batch-size", type=whole_number, default=argparse.SUPPRESS, metavar="N", help="images a step")
     group.add_argument(
         "--lr",
         type=_positive,
@@ -102,7 +103,7 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--validation-images",
-        type=_whole,
+        type=whole_number,
         default=argparse.SUPPRESS,
         metavar="N",
         help="held back from training, to choose by and to fit the temperature (default: a twelfth)",
@@ -123,7 +124,7 @@ def _add_machine_options(parser: argparse.ArgumentParser) -> None:
         "--device", choices=("auto", "cpu", "cuda"), default="auto", help="auto: a GPU where there is one"
     )
     group.add_argument(
-        "--threads", type=_whole, default=2, metavar="N", help="CPU threads; another number, other weights"
+        "--threads", type=whole_number, default=2, metavar="N", help="CPU threads; another number, other weights"
     )
     group.add_argument(
         "--precision",
@@ -175,13 +176,6 @@ def _add_file_options(parser: argparse.ArgumentParser) -> None:
         help="train the networks that ours descends from first, for comparison in the record",
     )
     group.add_argument("--dry-run", action="store_true", help="a few batches through every step; keeps nothing")
-
-
-def _whole(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text} is less than 1")
-    return number
 
 
 def _positive(text: str) -> float:

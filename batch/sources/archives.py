@@ -9,10 +9,9 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from typing import BinaryIO
 
-from batch.sources.source import is_hidden
+from batch.sources.source import OneFile, is_hidden
 from core.errors import InvalidImage, ServiceError, StorageError
 from core.storage import Entry, Folder
 from core.storage.explain import changed, explained
@@ -30,17 +29,8 @@ DAMAGED = (
 """What reading an archive that is none, or not whole, raises."""
 
 
-@dataclass(frozen=True)
-class ZipSource:
+class ZipSource(OneFile):
     """The files in a zip file; its directory is held in memory, half a kilobyte a file."""
-
-    folder: Folder
-    name: str
-
-    @property
-    def place(self) -> str:
-        """The archive's path or URL."""
-        return self.folder.place(self.name)
 
     def entries(self) -> Iterator[Entry]:
         """Yield its files, in the order of its directory."""
@@ -68,17 +58,8 @@ def _zip_tag(info: zipfile.ZipInfo) -> str:
     return f"{info.header_offset:x}-{info.CRC:08x}"
 
 
-@dataclass(frozen=True)
-class TarSource:
+class TarSource(OneFile):
     """The files in a tar file, compressed or not."""
-
-    folder: Folder
-    name: str
-
-    @property
-    def place(self) -> str:
-        """The archive's path or URL."""
-        return self.folder.place(self.name)
 
     def entries(self) -> Iterator[Entry]:
         """Yield its files, in their order."""

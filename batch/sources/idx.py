@@ -5,14 +5,14 @@ import struct
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
 from PIL import Image
 
+from batch.sources.source import OneFile
 from core.errors import InvalidImage, ServiceError, StorageError
-from core.storage import Entry, Folder
+from core.storage import Entry
 from core.storage.explain import changed, explained
 
 MAGIC = b"\x00\x00\x08\x03"
@@ -25,17 +25,8 @@ QUICK = 1
 Stream = BinaryIO | gzip.GzipFile
 
 
-@dataclass(frozen=True)
-class IdxSource:
+class IdxSource(OneFile):
     """The pictures in an IDX file; their keys are their places in it, from 0, in eight digits."""
-
-    folder: Folder
-    name: str
-
-    @property
-    def place(self) -> str:
-        """The file's path or URL."""
-        return self.folder.place(self.name)
 
     def entries(self) -> Iterator[Entry]:
         """Yield the pictures in their order."""

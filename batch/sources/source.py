@@ -1,10 +1,11 @@
 """What a source of pictures is."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from core.errors import ServiceError
-from core.storage import Entry
+from core.storage import Entry, Folder
 
 
 class Source(Protocol):
@@ -30,6 +31,19 @@ class Source(Protocol):
             StorageError: None of them can be read.
         """
         ...
+
+
+@dataclass(frozen=True)
+class OneFile:
+    """A file that holds many pictures."""
+
+    folder: Folder
+    name: str
+
+    @property
+    def place(self) -> str:
+        """The file's path or URL."""
+        return self.folder.place(self.name)
 
 
 def is_hidden(name: str) -> bool:

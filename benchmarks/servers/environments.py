@@ -14,6 +14,8 @@ import sys
 import sysconfig
 from pathlib import Path
 
+from core.cache import cache_folder
+
 logger = logging.getLogger(__name__)
 
 REQUIREMENTS = Path(__file__).resolve().parents[1]
@@ -36,9 +38,8 @@ class EnvironmentFailed(Exception):
 
 
 def cache_dir() -> Path:
-    """Return the folder of the environments; the XDG Base Directory Specification says where."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "max-pytorch-mnist" / "peers"
+    """Return the folder of the environments."""
+    return cache_folder(os.environ) / "peers"
 
 
 def requirements(family: str) -> Path:

@@ -1,7 +1,10 @@
 """A model is published into a real object store, and a live server fetches, verifies, keeps and serves it."""
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -56,6 +59,23 @@ def test_it_is_served_and_then_without_the_store(serve: Serve, published: dict[s
     with serve(workers=1, also=also | NOBODY, **published) as server:
         assert server.wait_for_line(f"{place}: not asked, as its files are in the cache", 1)
         assert_serves(server, place)
+
+
+def test_a_batch_is_scored_with_it(published: dict[str, str], also: dict[str, str], tmp_path: Path) -> None:
+    target = tmp_path / "scores"
+    command = [sys.executable, "-m", "batch", "score", "samples", str(target), "--workers", "1", "--format", "csv"]
+    environment = os.environ | published | also
+    refused = subprocess.run(
+        command, cwd=ROOT, env=environment | {"ASSETS_SHA512": "0" * 128}, capture_output=True, text=True, timeout=60
+    )
+    assert refused.returncode == 1
+    assert "its SHA-512 is not ASSETS_SHA512" in refused.stderr
+    assert not target.exists()
+    subprocess.run(command, cwd=ROOT, env=environment, check=True, timeout=60)
+    summary = json.loads((target / "_summary.json").read_text())
+    assert summary["complete"]
+    assert summary["labels"]["7"] >= 1
+    assert list((tmp_path / "cache").rglob("*.onnx"))
 
 
 def assert_nothing_of_the_fetching_stays(server: Server) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from core.command_line import INTERRUPTED
 from core.integrity import read_verified, write_checksums
 from model.description import MNIST_MEAN, Description
 from model.networks import NETWORKS
@@ -73,7 +74,7 @@ def test_resumed_run_gives_the_bytes_of_an_uninterrupted_one(
     assert train("whole", work="other") == 0
     with monkeypatch.context() as patched:
         interrupt_after(patched, epochs=2)
-        assert train("resumed") == command.INTERRUPTED
+        assert train("resumed") == INTERRUPTED
     assert not (tmp_path / "resumed").exists()
     assert "going on" not in caplog.text
     assert train("resumed") == 0

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from core.command_line import INTERRUPTED
 from core.errors import ObjectMissing
 from core.integrity import CHECKSUMS_NAME, read_verified
 from core.storage import Folder, open_folder
@@ -194,7 +195,7 @@ def test_ancestors_and_unfinished_runs_may_lie_in_a_bucket(
     options = ["--ancestors", "--work", work.place()]
     with monkeypatch.context() as patched:
         interrupt_after(patched, epochs=2)
-        assert train_to(str(local), *options) == command.INTERRUPTED
+        assert train_to(str(local), *options) == INTERRUPTED
     assert [entry.name for entry in work.entries() if entry.name.endswith(".ckpt")]
     kept = work.read(f"ancestors/{NAME}.pt")
     assert train_to(str(local), *options) == 0

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from core.command_line import INTERRUPTED, TERMINATED
 from core.integrity import read_verified
 from core.storage import open_folder
 from model.description import Description
 from tests.training.conftest import Train
 from tests.training.test_main import interrupt_after
-from training import __main__ as command
 from training.checkpoint import Checkpoint
 from training.loop import Learner
 from training.status import STATUS_NAME, StatusFile
@@ -90,7 +90,7 @@ def test_an_interrupted_run_goes_on_in_the_same_file_and_curves(
 ) -> None:
     with monkeypatch.context() as patched:
         interrupt_checkpoint(patched, epoch=2)
-        assert train("assets") == command.INTERRUPTED
+        assert train("assets") == INTERRUPTED
     assert [(line["state"], line["epoch"]) for line in status()][-2:] == [("running", 2), ("interrupted", 2)]
     assert train("assets") == 0
     lines = status()
@@ -120,7 +120,7 @@ def test_sigterm_is_taken_like_ctrl_c(
 ) -> None:
     handler = signal.getsignal(signal.SIGTERM)
     monkeypatch.setattr(Learner, "train_epoch", lambda *_: signal.raise_signal(signal.SIGTERM))
-    assert train("assets") == command.TERMINATED == 128 + signal.SIGTERM
+    assert train("assets") == TERMINATED == 128 + signal.SIGTERM
     assert capsys.readouterr().err.endswith("interrupted: the same command goes on after the last finished epoch\n")
     assert status()[-1]["state"] == "interrupted"
     assert signal.getsignal(signal.SIGTERM) is handler
@@ -129,7 +129,7 @@ def test_sigterm_is_taken_like_ctrl_c(
 def test_what_stopped_a_run_is_told(train: Train, status: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         interrupt_after(patched, epochs=1)
-        assert train("assets") == command.INTERRUPTED
+        assert train("assets") == INTERRUPTED
     assert status()[-1]["reason"] == "the same command goes on after the last finished epoch"
     assert train("assets", "--epochs", "1", limit=0) == 1
     assert status()[-1]["state"] == "failed"

@@ -9,13 +9,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from core.command_line import INTERRUPTED
 from core.integrity import digest, read_verified
 from model.description import Description
 from tests.object_store import Door, opened
 from tests.training.conftest import TEST_IMAGES, Train, draw
 from tests.training.mlflow_server import served
 from tests.training.test_main import interrupt_after
-from training import __main__ as command
 
 NAME = "my-conv-net"
 
@@ -53,7 +53,7 @@ def test_an_interrupted_run_is_one_run_and_its_model_is_registered(
 ) -> None:
     with monkeypatch.context() as patched:
         interrupt_after(patched, epochs=2)
-        assert train("assets") == command.INTERRUPTED
+        assert train("assets") == INTERRUPTED
     assert the_run(tracked, tmp_path.name).info.status == "KILLED"
     assert train("assets") == 0
     run = the_run(tracked, tmp_path.name)

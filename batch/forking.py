@@ -1,0 +1,103 @@
+"""Lithops' activations on this machine, forked from one process.
+
+Lithops starts an interpreter for each activation, which takes longer to import what it needs than to read a thousand
+digits. Here one process imports it, and is forked for each.
+
+To be imported after `private_folder()` was called, as Lithops takes its folder from `TMPDIR` when it is imported.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from typing import Any
+
+from lithops.constants import JOBS_DIR, RUNTIMES_PREFIX
+from lithops.localhost.v2.localhost import DefaultEnvironment
+from lithops.storage.storage import RUNTIME_META_CACHE
+from lithops.worker import function_handler
+from lithops.worker.utils import get_runtime_metadata
+
+
+class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops says nothing of types
+    """What runs the activations of an executor; its configuration is Lithops' own of `localhost`.
+
+    Attributes:
+        lost: The activations whose process died: their `job_key` and `call_id`.
+    """
+
+    def __init__(self, config: dict[str, Any], modules: Sequence[str]) -> None:
+        super().__init__(config)
+        self.lost: set[tuple[str, str]] = set()
+        self._running: set[ForkServerProcess] = set()
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([__name__, *modules])
+
+    def setup(self) -> None:
+        """Copy nothing: the runner of each activation is a function here."""
+
+    def start(self) -> None:
+        """Start no process: each activation is one."""
+        super(DefaultEnvironment, self).start()
+
+    def run_task(self, job_key: str, call_id: str) -> None:
+        """Run an activation and wait for its end."""
+        task = Path(JOBS_DIR, job_key, f"{call_id}.task")
+        process = self._context.Process(target=_run_activation, args=(task,))
+        process.start()
+        self._running.add(process)
+        process.join()
+        self._running.discard(process)
+        if process.exitcode:
+            self.lost.add((job_key, call_id))
+
+    def stop(self, job_keys: Sequence[str] | None = None) -> None:
+        """End what runs."""
+        for process in list(self._running):
+            _kill_group(process)
+        super(DefaultEnvironment, self).stop(job_keys)
+
+
+def forking(executor: Any, modules: Sequence[str]) -> ForkingEnvironment:
+    """Let an executor fork its activations from a process that has imported these modules; return what runs them."""
+    handler = executor.compute_handler
+    key = handler.get_runtime_key(handler.config["runtime"])
+    # this very interpreter: nothing has to be started to ask it, and nothing is written to the user's home
+    RUNTIME_META_CACHE[f"{RUNTIMES_PREFIX}/{key}.meta.json"] = {**get_runtime_metadata(), "runtime_timeout": None}
+    handler.env = environment = ForkingEnvironment(handler.config, modules)
+    forkserver.ensure_running()  # now, as it takes a while to import all that
+    return environment
+
+
+def _kill_group(process: ForkServerProcess) -> None:
+    """End an activation with all that it has started."""
+    try:
+        os.killpg(process.pid or 0, signal.SIGKILL)
+    except ProcessLookupError:
+        process.kill()  # it has not made its group yet
+
+
+def _run_activation(task: Path) -> None:
+    """Run one activation of Lithops in this process, which was forked for it."""
+    os.setsid()  # Ctrl-C is for the command, which ends us in its own way
+    threading.Thread(target=_die_with_the_command, daemon=True).start()
+    silence = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives
+    sys.stdout = sys.stderr = silence
+    payload = json.loads(task.read_text())
+    os.environ["__LITHOPS_ACTIVATION_ID"] = f"{os.getpid():012}"
+    os.environ["__LITHOPS_BACKEND"] = "Localhost"
+    function_handler(payload | {"worker_processes": 1})
+
+
+def _die_with_the_command() -> None:
+    """End the activation when the command is killed; the next run would compete with it for the processors."""
+    command = multiprocessing.parent_process()
+    if command is not None:
+        command.join()
+        os.killpg(0, signal.SIGKILL)
