@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batch.failures import BatchError, Failure, Unread
-from batch.localhost import ONE_THREAD, POLL_S, local_config, private_folder
+from batch.localhost import ONE_THREAD, POLL_S, local_config, private_folder, start_fork_server
 from core.storage import is_url
 
 Task = TypeVar("Task")
@@ -77,11 +77,13 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
     private_folder()
     os.environ.update(ONE_THREAD)
     logging.getLogger("lithops").setLevel(logging.CRITICAL)
+    given = _given_config(config)
+    if not given:
+        start_fork_server(modules)
     from lithops import FunctionExecutor
 
     from batch.forking import forking
 
-    given = _given_config(config)
     try:
         executor = FunctionExecutor(config=given or local_config(workers), log_level=None)
     except Exception as exc:  # Lithops raises bare exceptions, and each backend its own
@@ -90,7 +92,7 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
         if given:
             yield Crew(executor, _width(executor), PACKAGES)
         else:
-            yield Crew(executor, workers + 1, environment=forking(executor, modules))
+            yield Crew(executor, workers + 1, environment=forking(executor))
 
 
 def refuse_unreachable(crew: Crew, *places: str) -> None:

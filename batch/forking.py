@@ -6,6 +6,7 @@ digits. Here one process imports it, and is forked for each.
 To be imported after `private_folder()` was called, as Lithops takes its folder from `TMPDIR` when it is imported.
 """
 
+import gc
 import json
 import multiprocessing
 import os
@@ -13,7 +14,6 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,8 @@ from lithops.storage.storage import RUNTIME_META_CACHE
 from lithops.worker import function_handler
 from lithops.worker.utils import get_runtime_metadata
 
+from batch.localhost import FORK_SERVER
+
 
 class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops says nothing of types
     """What runs the activations of an executor; its configuration is Lithops' own of `localhost`.
@@ -32,12 +34,10 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
         lost: The activations whose process died: their `job_key` and `call_id`.
     """
 
-    def __init__(self, config: dict[str, Any], modules: Sequence[str]) -> None:
+    def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
         self.lost: set[tuple[str, str]] = set()
         self._running: set[ForkServerProcess] = set()
-        self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__, *modules])
 
     def setup(self) -> None:
         """Copy nothing: the runner of each activation is a function here."""
@@ -49,7 +49,7 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
     def run_task(self, job_key: str, call_id: str) -> None:
         """Run an activation and wait for its end."""
         task = Path(JOBS_DIR, job_key, f"{call_id}.task")
-        process = self._context.Process(target=_run_activation, args=(task,))
+        process = FORK_SERVER.Process(target=_run_activation, args=(task,))
         process.start()
         self._running.add(process)
         process.join()
@@ -64,14 +64,13 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
         super(DefaultEnvironment, self).stop(job_keys)
 
 
-def forking(executor: Any, modules: Sequence[str]) -> ForkingEnvironment:
-    """Let an executor fork its activations from a process that has imported these modules; return what runs them."""
+def forking(executor: Any) -> ForkingEnvironment:
+    """Let an executor fork its activations from the fork server; return what runs them."""
     handler = executor.compute_handler
     key = handler.get_runtime_key(handler.config["runtime"])
     # this very interpreter: nothing has to be started to ask it, and nothing is written to the user's home
     RUNTIME_META_CACHE[f"{RUNTIMES_PREFIX}/{key}.meta.json"] = {**get_runtime_metadata(), "runtime_timeout": None}
-    handler.env = environment = ForkingEnvironment(handler.config, modules)
-    forkserver.ensure_running()  # now, as it takes a while to import all that
+    handler.env = environment = ForkingEnvironment(handler.config)
     return environment
 
 
@@ -85,6 +84,7 @@ def _kill_group(process: ForkServerProcess) -> None:
 
 def _run_activation(task: Path) -> None:
     """Run one activation of Lithops in this process, which was forked for it."""
+    gc.freeze()  # what was imported is not gone through, nor its pages copied, at each collection
     os.setsid()  # Ctrl-C is for the command, which ends us in its own way
     threading.Thread(target=_die_with_the_command, daemon=True).start()
     silence = open(os.devnull, "w")  # noqa: PTH123, SIM115 - for as long as the process lives

@@ -1,17 +1,22 @@
 """Lithops on this machine, with nothing to set up and nothing left behind."""
 
 import fcntl
+import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Sequence
 from functools import cache
+from multiprocessing import forkserver
 from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Processes share the cores among themselves."""
+
+FORK_SERVER = multiprocessing.get_context("forkserver")
 
 PREFIX = "digits-batch-"
 """Of the name of Lithops' folder."""
@@ -46,6 +51,12 @@ def _lock(folder: Path) -> int | None:
     except OSError:
         return None
     return descriptor
+
+
+def start_fork_server(modules: Sequence[str]) -> None:
+    """Start the process that activations are forked from, which imports these modules: early, as that takes a while."""
+    FORK_SERVER.set_forkserver_preload(["batch.forking", *modules])
+    forkserver.ensure_running()
 
 
 def local_config(workers: int) -> dict[str, Any]:

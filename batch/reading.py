@@ -9,10 +9,10 @@ from batch.failures import Unread
 from batch.sources import Source
 from core.errors import BodyTooLarge, ObjectChanged, ObjectMissing, RequestError, ServiceError, StorageError
 from core.image import CanonicalDigit, read_digit
-from core.storage import Entry
+from core.storage import Entry, is_url
 
 GROUP, GROUP_BYTES = 256, 16 * 2**20
-"""Pictures, and bytes of them, that are held at once; the next group is fetched meanwhile."""
+"""Pictures, and bytes of them, that are held at once."""
 
 Found = CanonicalDigit | ServiceError
 """What became of a picture."""
@@ -26,7 +26,7 @@ class Group(NamedTuple):
 
 
 def groups(batch: Batch, source: Source, max_bytes: int) -> Iterator[Group]:
-    """Yield a batch's pictures group by group, the next of which is fetched while one is worked on.
+    """Yield a batch's pictures group by group; of object storage, the next is fetched while one is worked on.
 
     Args:
         batch: The pictures.
@@ -37,6 +37,9 @@ def groups(batch: Batch, source: Source, max_bytes: int) -> Iterator[Group]:
         Unread: Pictures cannot be read, for a reason that may pass.
     """
     cut = list(_grouped(batch))
+    if not is_url(source.place):  # a disk keeps nobody waiting, while a second thread costs the first one time
+        yield from (_fetch(batch, source, max_bytes, group) for group in cut)
+        return
     with ThreadPoolExecutor(1) as fetcher:
         coming = fetcher.submit(_fetch, batch, source, max_bytes, cut[0])
         for following in (*cut[1:], None):

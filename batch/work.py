@@ -114,7 +114,7 @@ def carry_out(
     about = {"source": absolute(job.source), **about}
     before = read_job(target, about)
     remote = ["core.storage.objects"] if is_url(job.source) or is_url(job.target) else []
-    with open_crew(job.config, job.workers, [*modules, *remote]) as crew:
+    with open_crew(job.config, job.workers, ["batch.warm", *modules, *remote]) as crew:
         refuse_unreachable(crew, job.source, job.target)
         size = job.batch_size or before.get("batch_size") or choose_size(source.entries())
         write_job(target, {**about, **more, "batch_size": size})

@@ -2,16 +2,14 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from core.errors import StorageError
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A file that a folder lists.
+class Entry(NamedTuple):
+    """A file that a folder lists; a tuple, as those of a batch are sent to a worker by the thousand.
 
     Attributes:
         name: Below the folder, with `/` between folders.

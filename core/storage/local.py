@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,14 +30,14 @@ class LocalFolder(Folder):
             yield from self._below("")
 
     def _below(self, prefix: str) -> Iterator[Entry]:
-        with os.scandir(self.path / prefix) as found:
+        root = f"{self.path}/"  # a `Path` for each of a million files takes longer than the disk
+        with os.scandir(root + prefix) as found:
             names = sorted(entry.name for entry in found if not entry.name.startswith("."))
         for name in names:
-            path = self.path / prefix / name
-            if path.is_dir():
+            status = os.stat(f"{root}{prefix}{name}")  # noqa: PTH116
+            if stat.S_ISDIR(status.st_mode):
                 yield from self._below(f"{prefix}{name}/")
             else:
-                status = path.stat()
                 yield Entry(f"{prefix}{name}", status.st_size, _tag(status))
 
     def entry(self, name: str) -> Entry:
