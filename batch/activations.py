@@ -77,13 +77,13 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
     private_folder()
     os.environ.update(ONE_THREAD)
     logging.getLogger("lithops").setLevel(logging.CRITICAL)
-    given = _given_config(config)
-    if not given:
-        start_fork_server(modules)
+    if config is None:
+        start_fork_server(modules)  # for nothing where Lithops finds a configuration by itself
     from lithops import FunctionExecutor
 
     from batch.forking import forking
 
+    given = _given_config(config)
     try:
         executor = FunctionExecutor(config=given or local_config(workers), log_level=None)
     except Exception as exc:  # Lithops raises bare exceptions, and each backend its own

@@ -7,7 +7,7 @@ behind it soon do not.
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from itertools import chain, islice
 from zlib import crc32
 
 from core.storage import Entry
@@ -23,10 +23,14 @@ NAME_DIGITS = 32
 Batch = tuple[Entry, ...]
 
 
-def choose_size(entries: Iterable[Entry]) -> int:
-    """Return the size of batches for so many pictures; of more than make full batches, no more are listed."""
-    count = sum(1 for _ in islice(entries, BATCHES * MOST))
-    return min(max(-(-count // BATCHES), LEAST), MOST)
+def choose_size(entries: Iterable[Entry]) -> tuple[int, Iterator[Entry]]:
+    """Return the size of batches for so many pictures, and the pictures, which are not listed a second time.
+
+    Those are counted, and held in memory, that make `BATCHES` full batches; more would make no difference.
+    """
+    listing = iter(entries)
+    counted = list(islice(listing, BATCHES * MOST))
+    return min(max(-(-len(counted) // BATCHES), LEAST), MOST), chain(counted, listing)
 
 
 def cut(entries: Iterable[Entry], size: int) -> Iterator[Batch]:

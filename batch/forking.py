@@ -50,7 +50,11 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
         """Run an activation and wait for its end."""
         task = Path(JOBS_DIR, job_key, f"{call_id}.task")
         process = FORK_SERVER.Process(target=_run_activation, args=(task,))
-        process.start()
+        try:
+            process.start()
+        except (OSError, EOFError):  # the fork server has died; another is started for the next
+            self.lost.add((job_key, call_id))
+            return
         self._running.add(process)
         process.join()
         self._running.discard(process)

@@ -116,10 +116,12 @@ def carry_out(
     remote = ["core.storage.objects"] if is_url(job.source) or is_url(job.target) else []
     with open_crew(job.config, job.workers, ["batch.warm", *modules, *remote]) as crew:
         refuse_unreachable(crew, job.source, job.target)
-        size = job.batch_size or before.get("batch_size") or choose_size(source.entries())
+        size, entries = job.batch_size or before.get("batch_size"), source.entries()
+        if not size:
+            size, entries = choose_size(entries)
         write_job(target, {**about, **more, "batch_size": size})
         with progress(source) as bar:
-            outcome = start(crew, source, bar).do(crew, size)
+            outcome = start(crew, source, bar).do(crew, entries, size)
     if not outcome.listed:
         raise StorageError(f"{job.source}: holds no pictures: check the name")
     return outcome
@@ -161,9 +163,9 @@ class Work(ABC, Generic[AnyTask]):
     def rejected(self, task: AnyTask, code: str) -> bytes:
         """Return the shard of a picture that no worker survives."""
 
-    def do(self, crew: Crew, size: int) -> Outcome:
-        """Write what is missing, in batches of a size."""
-        for task, result in run(crew, self.activate, self._missing(cut(self._listed(), size)), self._split):
+    def do(self, crew: Crew, entries: Iterable[Entry], size: int) -> Outcome:
+        """Write what is missing of these pictures, in batches of a size."""
+        for task, result in run(crew, self.activate, self._missing(cut(self._listed(entries), size)), self._split):
             if isinstance(result, Tally):
                 self._count(task.file, result)
             elif result.died and len(task.batch) == 1:
@@ -173,8 +175,8 @@ class Work(ABC, Generic[AnyTask]):
         self.outcome.stopped = crew.gave_up
         return self.outcome
 
-    def _listed(self) -> Iterator[Entry]:
-        for entry in self.source.entries():
+    def _listed(self, entries: Iterable[Entry]) -> Iterator[Entry]:
+        for entry in entries:
             self.outcome.listed += 1
             yield entry
 

@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from itertools import count, islice
 
 from batch.batches import LEAST, MOST, choose_size, cut, halves, name_of, printable
 from core.storage import Entry
@@ -41,10 +42,12 @@ def test_a_name_depends_on_keys_tags_and_circumstances() -> None:
 
 
 def test_the_size_grows_with_the_count_within_bounds() -> None:
-    assert choose_size(entries(range(10))) == LEAST
-    assert choose_size(entries(range(16_000))) == 1000
-    endless = (Entry(str(number), 1, "") for number in iter(int, 1))
-    assert choose_size(endless) == MOST
+    assert choose_size(entries(range(10)))[0] == LEAST
+    assert choose_size(entries(range(16_000)))[0] == 1000
+    endless = (Entry(str(number), 1, "") for number in count())
+    size, listing = choose_size(endless)
+    assert size == MOST
+    assert [entry.name for entry in islice(listing, 10)] == [str(number) for number in range(10)]
 
 
 def test_halves() -> None:

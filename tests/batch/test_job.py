@@ -120,10 +120,7 @@ def test_a_job_that_was_killed_goes_on(tmp_path: Path) -> None:
     scans, target = tmp_path / "scans", tmp_path / "scores"
     write_digits(scans, 240)
     (scans / "0100.png").write_bytes(b"corrupt")
-    command = [sys.executable, "-m", "batch", "score", str(scans), str(target), "--workers", "2", "--batch-size", "8"]
-    killed = subprocess.Popen(
-        command, cwd=ROOT, env=os.environ | LIMITS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    killed = start(scans, target)
     until(lambda: len(list(target.glob("part-*"))) >= 3)
     workers = psutil.Process(killed.pid).children(recursive=True)
     killed.send_signal(signal.SIGKILL)
@@ -137,6 +134,24 @@ def test_a_job_that_was_killed_goes_on(tmp_path: Path) -> None:
     assert "listed 240 = scored 239 + rejected 1" in again.stdout
     assert keys(target) == [f"{number:04}.png" for number in range(240)]
     assert not list(target.glob(".*"))
+
+
+def test_a_fork_server_that_dies_is_started_again(tmp_path: Path) -> None:
+    scans, target = tmp_path / "scans", tmp_path / "scores"
+    write_digits(scans, 240)
+    job = start(scans, target)
+    until(lambda: len(list(target.glob("part-*"))) >= 3)
+    [server] = [child for child in psutil.Process(job.pid).children() if "forkserver" in " ".join(child.cmdline())]
+    server.kill()
+    assert job.wait(LIMIT_S) == 0
+    assert keys(target) == [f"{number:04}.png" for number in range(240)]
+
+
+def start(source: Path, target: Path) -> subprocess.Popen[bytes]:
+    """A job of 30 small batches, under way."""
+    command = [sys.executable, "-m", "batch", "score", str(source), str(target), "--workers", "2", "--batch-size", "8"]
+    nowhere = subprocess.DEVNULL
+    return subprocess.Popen(command, cwd=ROOT, env=os.environ | LIMITS, stdout=nowhere, stderr=nowhere)
 
 
 def until(done: Callable[[], bool]) -> None:
