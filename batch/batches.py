@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from zlib import crc32
 
+from config import API_VERSION
 from core.storage import Entry
 
 LEAST, MOST = 256, 8192
@@ -51,9 +52,12 @@ def _is_an_end(entry: Entry, size: int) -> bool:
 
 
 def name_of(batch: Batch, *circumstances: str) -> str:
-    """Return what a batch's result is called: a digest of its keys, their tags, and what else the result depends on."""
+    """Return what a batch's result is called: a digest of its keys, their tags, and what else the result depends on.
+
+    That is the version, too: another one may read pictures in another way.
+    """
     content = hashlib.sha256()
-    for part in (*circumstances, *(part for entry in batch for part in (entry.name, entry.tag))):
+    for part in (API_VERSION, *circumstances, *(part for entry in batch for part in (entry.name, entry.tag))):
         encoded = _encoded(part)
         content.update(b"%d:%b" % (len(encoded), encoded))
     return content.hexdigest()[:NAME_DIGITS]

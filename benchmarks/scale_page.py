@@ -4,7 +4,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from batch.batches import MOST
+from batch.batches import BATCHES, MOST
 
 TEMPLATE = Path(__file__).with_suffix(".md")
 
@@ -16,8 +16,8 @@ LAMBDA_GB, LAMBDA_GB_S, LAMBDA_CALL = 1.769, 0.0000166667, 0.20e-6
 S3_GET, S3_PUT, S3_LIST = 0.0004e-3, 0.005e-3, 0.005e-3
 """US dollars a request (S3 Standard, us-east-1)."""
 
-AS_OF = "2025-01"
-"""When those prices were published."""
+AS_OF = "November 2026"
+"""When those prices were looked up."""
 
 AT_ONCE = 1000
 """Activations at the same time, an account's limit before one asks for more."""
@@ -58,15 +58,16 @@ def page(facts: dict[str, Any]) -> str:
         memory=_memory(figures),
         batch=f"{MOST:,}",
         gb=LAMBDA_GB,
-        gb_s=LAMBDA_GB_S,
+        gb_s=f"{LAMBDA_GB_S:.10f}",
         slower=f"{SLOWER:g}",
         as_of=AS_OF,
         start=f"{START_S:g}",
         fetches=FETCHES_A_S,
-        at_once=AT_ONCE,
+        at_once=f"{AT_ONCE:,}",
         calls=CALLS_OF_LITHOPS,
-        gets=PREFIX_GETS_A_S,
-        listed=LISTED_A_S,
+        gets=f"{PREFIX_GETS_A_S:,}",
+        listed=f"{LISTED_A_S:,}",
+        counted=f"{BATCHES * MOST:,}",
         each=f"{one / most * 1000:.2f}",
         estimate=_cloud(one / most),
     )

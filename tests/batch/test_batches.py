@@ -1,6 +1,8 @@
 from collections.abc import Iterable
 from itertools import count, islice
 
+import pytest
+
 from batch.batches import LEAST, MOST, choose_size, cut, halves, name_of, printable
 from core.storage import Entry
 
@@ -27,7 +29,7 @@ def test_small_batches() -> None:
     assert list(cut([], 10)) == []
 
 
-def test_a_name_depends_on_keys_tags_and_circumstances() -> None:
+def test_a_name_depends_on_keys_tags_version_and_circumstances(monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = entries(range(2))
     names = {
         name_of((first, second)),
@@ -39,6 +41,8 @@ def test_a_name_depends_on_keys_tags_and_circumstances() -> None:
     }
     assert len(names) == 6
     assert name_of((first, second)) == name_of((first, second))
+    monkeypatch.setattr("batch.batches.API_VERSION", "next")
+    assert name_of((first, second)) not in names
 
 
 def test_the_size_grows_with_the_count_within_bounds() -> None:
