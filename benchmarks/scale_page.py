@@ -46,6 +46,7 @@ def page(facts: dict[str, Any]) -> str:
     figures: Figures = facts["figures"]
     most = max(figure["count"] for figure in figures)
     one, two = (_of(figures, "batch score", workers, most)["seconds"] for workers in (1, 2))
+    pool_one, pool_two = (_of(figures, "concurrent.futures", workers, most)["seconds"] for workers in (1, 2))
     text = Template(TEMPLATE.read_text(encoding="utf-8"))
     return text.substitute(
         most=f"{most:,}",
@@ -54,6 +55,7 @@ def page(facts: dict[str, Any]) -> str:
         python=facts["python"],
         speed=_speed(figures, most),
         times=f"{one / two:.2f}",
+        pool_times=f"{pool_one / pool_two:.2f}",
         overhead=_overhead(figures),
         memory=_memory(figures),
         batch=f"{MOST:,}",
