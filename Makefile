@@ -8,11 +8,11 @@ PORT ?= 5000
 URL ?= http://localhost:$(PORT)
 ASSETS ?= assets
 SEED ?= 1
+SRC ?= samples
+DST ?= scores
 
 # Processes that tests run in, side by side.
 SIDE_BY_SIDE ?= auto --maxprocesses 4
-SRC ?= samples
-DST ?= scores
 
 # Signed one by one, as they are handed out one by one; each signature lies beside what it signs.
 TARGET ?= $(filter-out %.sig,$(wildcard exports/*))

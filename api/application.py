@@ -62,12 +62,8 @@ def create_application(
     """
     app = _new_app(service.max_images, max_upload_bytes)
     attach_service(app, service)
-    register_error_handlers(app)
-    protect(app)
-    share_files(app)
     metrics = Metrics(service, version, metrics_folder)
     attach_metrics(app, metrics)
-    note_route(app)
     keys = Keys(api_keys)
     require_api_key(app, keys, metrics_open)
     app.before_request(raise_failure)
@@ -90,7 +86,7 @@ def _add_routes(app: Flask, **described: object) -> None:
 
 
 def _new_app(max_images: int, max_upload_bytes: int) -> Flask:
-    """Return an application without routes, with the bounds of a request and the form of an answer."""
+    """Return an application without routes, with the bounds of a request, and with the form of every answer."""
     app = Flask(__name__, static_folder=None, template_folder=None)
     app.request_class = UploadRequest
     app.config.update(
@@ -101,4 +97,8 @@ def _new_app(max_images: int, max_upload_bytes: int) -> Flask:
         SWAGGER_UI_DOC_EXPANSION="list",
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it, its base class does not
+    register_error_handlers(app)
+    protect(app)
+    share_files(app)
+    note_route(app)
     return app

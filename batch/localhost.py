@@ -17,6 +17,7 @@ ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_
 """Processes share the cores among themselves."""
 
 FORK_SERVER = multiprocessing.get_context("forkserver")
+"""What starts processes by forking one that has imported what they need."""
 
 PREFIX = "digits-batch-"
 """Of the name of Lithops' folder."""

@@ -23,8 +23,7 @@ DAMAGED = (
     lzma.LZMAError,
     EOFError,
     ValueError,
-    NotImplementedError,  # a way of compressing that Python does not know
-    RuntimeError,  # zipfile's way to say that it is encrypted
+    RuntimeError,  # zipfile's way to say that it is encrypted, or compressed in a way that Python does not know
 )
 """What reading an archive that is none, or not whole, raises."""
 

@@ -13,10 +13,10 @@ from tests.conftest import ROOT
 
 PHOTOS, NEW_PHOTOS = 120, 20
 LIMIT_S = 240
-MAX_MISREAD = 5
+MAX_MISREAD = 3
 """Ten digits by one hand's way of writing are learnt in seconds; who guesses misreads 18 of 20."""
 
-SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "10", "--batch-size", "16", "--device", "cpu", "--threads", "1"]
+SMALL_RUN = ["--architecture", "MyConvNet", "--epochs", "20", "--batch-size", "16", "--device", "cpu", "--threads", "1"]
 
 
 def run(*words: str, **settings: str) -> str:
@@ -40,7 +40,7 @@ def test_photos_in_a_bucket_become_a_model_that_reads_them(bucket: str, tmp_path
     assets, cache = tmp_path / "assets", {"XDG_CACHE_HOME": str(tmp_path / "cache")}
 
     prepared = run("batch", "prepare", f"{bucket}/photos", f"{bucket}/digits")
-    options = ["--data", f"{bucket}/digits", "--output", str(assets), "--max-test-error", "40"]
+    options = ["--data", f"{bucket}/digits", "--output", str(assets), "--max-test-error", "20"]
     run("training", "train", *options, *SMALL_RUN, "--no-export", **cache)
     model = {"ASSETS_DIR": str(assets), "MODEL_NAME": "my-conv-net"}
     scored = run("batch", "score", f"{bucket}/new", f"{bucket}/scores", "--format", "jsonl", **model)
