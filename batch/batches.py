@@ -24,14 +24,19 @@ NAME_DIGITS = 32
 Batch = tuple[Entry, ...]
 
 
-def choose_size(entries: Iterable[Entry]) -> tuple[int, Iterator[Entry]]:
-    """Return the size of batches for so many pictures, and the pictures, which are not listed a second time.
+def count_ahead(entries: Iterable[Entry]) -> tuple[int | None, Iterator[Entry]]:
+    """Return how many pictures there are, and the pictures, which are not listed a second time.
 
-    Those are counted, and held in memory, that make `BATCHES` full batches; more would make no difference.
+    Those that make `BATCHES` full batches are counted, and held in memory; where there are more, the number is None.
     """
     listing = iter(entries)
     counted = list(islice(listing, BATCHES * MOST))
-    return min(max(-(-len(counted) // BATCHES), LEAST), MOST), chain(counted, listing)
+    return len(counted) if len(counted) < BATCHES * MOST else None, chain(counted, listing)
+
+
+def choose_size(count: int | None) -> int:
+    """Return the size of batches for as many pictures as `count_ahead` says."""
+    return MOST if count is None else min(max(-(-count // BATCHES), LEAST), MOST)
 
 
 def cut(entries: Iterable[Entry], size: int) -> Iterator[Batch]:

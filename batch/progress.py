@@ -16,11 +16,14 @@ SELDOM_S = 10
 
 
 @contextmanager
-def progress(source: Source) -> Iterator["tqdm[Any]"]:
-    """Show a bar; the pictures are counted meanwhile, and the time left is told as soon as that has ended."""
+def progress(source: Source, count: int | None) -> Iterator["tqdm[Any]"]:
+    """Show a bar; a number that is not known is counted meanwhile, and the time left is told once that has ended."""
     interval = 0.2 if sys.stderr.isatty() else SELDOM_S
-    with tqdm(unit=" images", smoothing=0, mininterval=interval, maxinterval=interval, dynamic_ncols=True) as bar:
-        threading.Thread(target=_count, args=(source, bar), daemon=True).start()
+    with tqdm(
+        total=count, unit=" images", smoothing=0, mininterval=interval, maxinterval=interval, dynamic_ncols=True
+    ) as bar:
+        if count is None:
+            threading.Thread(target=_count, args=(source, bar), daemon=True).start()
         yield bar
 
 

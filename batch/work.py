@@ -9,7 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tqdm import tqdm
 
 from batch.activations import Crew, open_crew, refuse_unreachable, run
-from batch.batches import Batch, choose_size, cut, halves, printable
+from batch.batches import Batch, choose_size, count_ahead, cut, halves, printable
 from batch.failures import Failure, Unread
 from batch.progress import advance, progress
 from batch.sources import Source, open_source
@@ -116,11 +116,12 @@ def carry_out(
     remote = ["core.storage.objects"] if is_url(job.source) or is_url(job.target) else []
     with open_crew(job.config, job.workers, ["batch.warm", *modules, *remote]) as crew:
         refuse_unreachable(crew, job.source, job.target)
-        size, entries = job.batch_size or before.get("batch_size"), source.entries()
+        size, count, entries = job.batch_size or before.get("batch_size"), None, source.entries()
         if not size:
-            size, entries = choose_size(entries)
+            count, entries = count_ahead(entries)
+            size = choose_size(count)
         write_job(target, {**about, **more, "batch_size": size})
-        with progress(source) as bar:
+        with progress(source, count) as bar:
             outcome = start(crew, source, bar).do(crew, entries, size)
     if not outcome.listed:
         raise StorageError(f"{job.source}: holds no pictures: check the name")

@@ -3,7 +3,7 @@ from itertools import count, islice
 
 import pytest
 
-from batch.batches import LEAST, MOST, choose_size, cut, halves, name_of, printable
+from batch.batches import LEAST, MOST, choose_size, count_ahead, cut, halves, name_of, printable
 from core.storage import Entry
 
 
@@ -46,11 +46,18 @@ def test_a_name_depends_on_keys_tags_version_and_circumstances(monkeypatch: pyte
 
 
 def test_the_size_grows_with_the_count_within_bounds() -> None:
-    assert choose_size(entries(range(10)))[0] == LEAST
-    assert choose_size(entries(range(16_000)))[0] == 1000
+    assert choose_size(10) == LEAST
+    assert choose_size(16_000) == 1000
+    assert choose_size(None) == MOST
+
+
+def test_pictures_are_counted_ahead_and_not_listed_again() -> None:
+    counted, listing = count_ahead(entries(range(10)))
+    assert counted == 10
+    assert [entry.name for entry in listing] == [entry.name for entry in entries(range(10))]
     endless = (Entry(str(number), 1, "") for number in count())
-    size, listing = choose_size(endless)
-    assert size == MOST
+    counted, listing = count_ahead(endless)
+    assert counted is None
     assert [entry.name for entry in islice(listing, 10)] == [str(number) for number in range(10)]
 
 
