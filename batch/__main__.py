@@ -12,10 +12,9 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from batch.job import ScoreJob, score
+from batch import preload
+from batch.localhost import start_fork_server
 from batch.options import add_prepare_options, add_score_options
-from batch.prepare.job import PrepareJob, prepare
-from batch.report import complaints, lines, write_report
 from config import assets_cache, load_settings
 from core.checkpoint import load_checkpoint
 from core.command_line import INTERRUPTED, TERMINATED, add_command
@@ -39,10 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _score(options: argparse.Namespace) -> int:
     settings = load_settings()
+    checkpoint = load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, assets_cache())
+    _import_ahead(options, preload.to_score(settings.engine, checkpoint, options.source, options.target))
+    from batch.job import ScoreJob, score
+    from batch.report import complaints, lines, write_report
+
     job = ScoreJob(
         source=options.source,
         target=options.target,
-        checkpoint=load_checkpoint(settings.assets_dir, settings.model_name, settings.assets_sha512, assets_cache()),
+        checkpoint=checkpoint,
         engine=settings.engine,
         device=settings.device,
         max_image_pixels=settings.max_image_pixels,
@@ -62,6 +66,10 @@ def _score(options: argparse.Namespace) -> int:
 
 def _prepare(options: argparse.Namespace) -> int:
     settings = load_settings()
+    _import_ahead(options, preload.to_prepare(options.source, options.target))
+    from batch.prepare.job import PrepareJob, prepare
+    from batch.report import complaints, lines
+
     job = PrepareJob(
         source=options.source,
         target=options.target,
@@ -83,6 +91,12 @@ def _prepare(options: argparse.Namespace) -> int:
     if not outcome.tally.scored:
         print("error: no picture was prepared: see the codes above", file=sys.stderr)
     return 0 if outcome.tally.scored else 1
+
+
+def _import_ahead(options: argparse.Namespace, modules: Sequence[str]) -> None:
+    """Let the process that activations are forked from import these modules while this one imports as much."""
+    if not hasattr(options, "config"):
+        start_fork_server(modules)
 
 
 def _parser() -> argparse.ArgumentParser:

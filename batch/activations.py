@@ -1,5 +1,6 @@
 """Running a function on Lithops, a bounded number of activations at once; what fails is tried again, then in parts."""
 
+import gc
 import logging
 import os
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batch.failures import BatchError, Failure, Unread
-from batch.localhost import ONE_THREAD, POLL_S, local_config, private_folder, start_fork_server
+from batch.localhost import POLL_S, set_up, start_fork_server
 from core.storage import is_url
 
 Task = TypeVar("Task")
@@ -74,25 +75,25 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
     Raises:
         BatchError: Lithops does not accept the configuration.
     """
-    private_folder()
-    os.environ.update(ONE_THREAD)
+    set_up()
     logging.getLogger("lithops").setLevel(logging.CRITICAL)
     if config is None:
         start_fork_server(modules)  # for nothing where Lithops finds a configuration by itself
     from lithops import FunctionExecutor
 
-    from batch.forking import forking
+    from batch.forking import forking_executor
 
+    gc.freeze()  # what was imported lasts: no collection need go through it again
     given = _given_config(config)
     try:
-        executor = FunctionExecutor(config=given or local_config(workers), log_level=None)
+        executor = FunctionExecutor(config=given, log_level=None) if given else forking_executor(workers)
     except Exception as exc:  # Lithops raises bare exceptions, and each backend its own
         raise BatchError(f"{config or 'Lithops'}: its configuration cannot be used ({_line(exc)})") from exc
     with executor:
         if given:
             yield Crew(executor, _width(executor), PACKAGES)
         else:
-            yield Crew(executor, workers + 1, environment=forking(executor))
+            yield Crew(executor, workers + 1, environment=executor.compute_handler.env)
 
 
 def refuse_unreachable(crew: Crew, *places: str) -> None:

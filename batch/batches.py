@@ -61,11 +61,9 @@ def name_of(batch: Batch, *circumstances: str) -> str:
 
     That is the version, too: another one may read pictures in another way.
     """
-    content = hashlib.sha256()
-    for part in (API_VERSION, *circumstances, *(part for entry in batch for part in (entry.name, entry.tag))):
-        encoded = _encoded(part)
-        content.update(b"%d:%b" % (len(encoded), encoded))
-    return content.hexdigest()[:NAME_DIGITS]
+    parts = (API_VERSION, *circumstances, *(part for entry in batch for part in (entry.name, entry.tag)))
+    content = b"".join(b"%d:%b" % (len(encoded), encoded) for encoded in map(_encoded, parts))
+    return hashlib.sha256(content).hexdigest()[:NAME_DIGITS]
 
 
 def halves(batch: Batch) -> tuple[Batch, ...]:

@@ -3,7 +3,7 @@
 Lithops starts an interpreter for each activation, which takes longer to import what it needs than to read a thousand
 digits. Here one process imports it, and is forked for each.
 
-To be imported after `private_folder()` was called, as Lithops takes its folder from `TMPDIR` when it is imported.
+To be imported after `set_up()` was called, as Lithops takes its folder from `TMPDIR` when it is imported.
 """
 
 import gc
@@ -18,13 +18,15 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
+from lithops import FunctionExecutor
 from lithops.constants import JOBS_DIR, RUNTIMES_PREFIX
+from lithops.localhost.v2 import localhost
 from lithops.localhost.v2.localhost import DefaultEnvironment
 from lithops.storage.storage import RUNTIME_META_CACHE
 from lithops.worker import function_handler
 from lithops.worker.utils import get_runtime_metadata
 
-from batch.localhost import FORK_SERVER
+from batch.localhost import FORK_SERVER, POLL_S
 
 
 class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops says nothing of types
@@ -68,14 +70,31 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
         super(DefaultEnvironment, self).stop(job_keys)
 
 
-def forking(executor: Any) -> ForkingEnvironment:
-    """Let an executor fork its activations from the fork server; return what runs them."""
+def forking_executor(workers: int) -> FunctionExecutor:
+    """Return an executor of so many workers that forks its activations from the fork server."""
+    localhost.DefaultEnvironment = ForkingEnvironment  # Lithops' handler takes what it finds there, and no other
+    try:
+        executor = FunctionExecutor(config=_config(workers), log_level=None)
+    finally:
+        localhost.DefaultEnvironment = DefaultEnvironment
     handler = executor.compute_handler
     key = handler.get_runtime_key(handler.config["runtime"])
     # this very interpreter: nothing has to be started to ask it, and nothing is written to the user's home
     RUNTIME_META_CACHE[f"{RUNTIMES_PREFIX}/{key}.meta.json"] = {**get_runtime_metadata(), "runtime_timeout": None}
-    handler.env = environment = ForkingEnvironment(handler.config)
-    return environment
+    return executor
+
+
+def _config(workers: int) -> dict[str, Any]:
+    """Return Lithops' configuration of so many workers on this machine."""
+    return {
+        "lithops": {
+            "backend": "localhost",
+            "storage": "localhost",
+            "monitoring_interval": POLL_S,
+            "data_cleaner": False,
+        },
+        "localhost": {"runtime": sys.executable, "worker_processes": workers},
+    }
 
 
 def _kill_group(process: ForkServerProcess) -> None:

@@ -9,6 +9,8 @@ from tqdm import tqdm
 from batch import shards
 from batch.activations import Crew
 from batch.batches import Batch, name_of, printable
+from batch.names import shard_name
+from batch.preload import to_score
 from batch.score import ScoreTask, score_batch
 from batch.sources import Source
 from batch.tally import Tally, tally
@@ -26,7 +28,7 @@ class ScoreJob(Job):
     Attributes:
         checkpoint: The model.
         engine: `onnx`, `torch` or `auto`; `device` `cpu`, `cuda` or `auto`.
-        kind: One of `shards.FORMATS`.
+        kind: One of `names.FORMATS`.
     """
 
     checkpoint: Checkpoint
@@ -49,16 +51,11 @@ def score(job: ScoreJob) -> Outcome:
         return _ScoreWork(job, source, target, weights, bar)
 
     about, more = {"format": job.kind}, {"model": job.checkpoint.version}
-    outcome = carry_out(job, target, about, more, _modules(job), start)
+    modules = to_score(job.engine, job.checkpoint, job.source, job.target)
+    outcome = carry_out(job, target, about, more, modules, start)
     if outcome.complete:
         outcome.removed = remove_stale(target, outcome.shards)
     return outcome
-
-
-def _modules(job: ScoreJob) -> list[str]:
-    """What every activation imports; PyTorch only where it runs the network."""
-    torch = job.engine == "torch" or job.checkpoint.graph is None
-    return ["batch.score", "core.torch_engine" if torch else "core.onnx_engine"]
 
 
 class _ScoreWork(Work[ScoreTask]):
@@ -76,7 +73,7 @@ class _ScoreWork(Work[ScoreTask]):
     def task_of(self, batch: Batch) -> ScoreTask:
         job = self.job
         name = name_of(batch, job.checkpoint.sha512, str(job.max_image_pixels), str(job.max_bytes))
-        file = shards.file_name(name, job.kind)
+        file = shard_name(name, job.kind)
         return ScoreTask(batch, self.source, self.target, file, job.kind, self.weights, job.max_bytes)
 
     def tally_of(self, data: bytes, task: ScoreTask) -> Tally:

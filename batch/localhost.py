@@ -4,14 +4,12 @@ import fcntl
 import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Sequence
 from functools import cache
 from multiprocessing import forkserver
 from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """Processes share the cores among themselves."""
@@ -27,12 +25,13 @@ POLL_S = 0.05
 
 
 @cache
-def private_folder() -> Path:
-    """Return the folder that Lithops keeps its files in while this process runs.
+def set_up() -> None:
+    """Give processes one thread each, and Lithops a folder of its own while this process runs; before it is imported.
 
-    It takes the folder from `TMPDIR` when it is imported, as do its workers; one that it shared with another run would
-    be wiped under that one's feet.
+    It takes the folder from `TMPDIR`, as do its workers; one that it shared with another run would be wiped under that
+    one's feet.
     """
+    os.environ.update(ONE_THREAD)
     for left in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         if _lock(left) is not None:  # whose command was killed
             shutil.rmtree(left, ignore_errors=True)
@@ -41,7 +40,6 @@ def private_folder() -> Path:
     # after multiprocessing has removed its own folder in it, which has priority -100
     Finalize(None, shutil.rmtree, args=(folder,), kwargs={"ignore_errors": True}, exitpriority=-200)
     os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
-    return folder
 
 
 def _lock(folder: Path) -> int | None:
@@ -55,19 +53,7 @@ def _lock(folder: Path) -> int | None:
 
 
 def start_fork_server(modules: Sequence[str]) -> None:
-    """Start the process that activations are forked from, which imports these modules: early, as that takes a while."""
+    """Start the process that activations are forked from, unless it runs: early, as it imports these modules first."""
+    set_up()
     FORK_SERVER.set_forkserver_preload(["batch.forking", *modules])
     forkserver.ensure_running()
-
-
-def local_config(workers: int) -> dict[str, Any]:
-    """Return Lithops' configuration of so many workers on this machine."""
-    return {
-        "lithops": {
-            "backend": "localhost",
-            "storage": "localhost",
-            "monitoring_interval": POLL_S,
-            "data_cleaner": False,
-        },
-        "localhost": {"runtime": sys.executable, "worker_processes": workers},
-    }

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from batch.shards import FORMATS
+from batch.names import FORMATS
 from config import granted_cpus
 from core.command_line import whole_number
 

@@ -9,7 +9,6 @@ error_code      why the picture was rejected; null where it was read
 """
 
 import json
-import re
 from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
@@ -18,11 +17,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
-
-FORMATS = ("parquet", "csv", "jsonl")
-
-NAME = re.compile(r"part-[0-9a-f]{32}\.(parquet|csv|jsonl)")
-"""What our shards are called; no other file is ever removed."""
 
 LABELS = 10
 EACH = [f"p{label}" for label in range(LABELS)]
@@ -41,17 +35,12 @@ ESSENTIAL = ["key", "label", "probability", "error_code"]
 """Columns that a shard is counted by."""
 
 
-def file_name(name: str, kind: str) -> str:
-    """Return the file of a batch's result."""
-    return f"part-{name}.{kind}"
-
-
 def encode(rows: pa.Table, kind: str) -> bytes:
     """Return a shard's bytes, equal for equal rows.
 
     Args:
         rows: Of `SCHEMA`.
-        kind: One of `FORMATS`.
+        kind: One of `names.FORMATS`.
     """
     file = BytesIO()
     if kind == "parquet":
@@ -113,6 +102,6 @@ def table(
     error_codes: Sequence[str | None],
 ) -> pa.Table:
     """Return rows, each with probabilities or an error code."""
-    labels = [None if row is None else int(np.argmax(row)) for row in probabilities]
     highest = [None if row is None else max(row) for row in probabilities]
+    labels = [None if row is None else row.index(max(row)) for row in probabilities]
     return pa.table([keys, labels, highest, probabilities, adjustments, error_codes], schema=SCHEMA)

@@ -16,7 +16,7 @@ from batch.sources import Source, open_source
 from batch.tally import Tally
 from batch.target import absolute, read_job, refuse_inside, shards_in, write_job
 from core.errors import StorageError
-from core.storage import Entry, Folder, is_url
+from core.storage import Entry, Folder
 
 WORKER_DIED = "worker_died"
 """Error code of a picture at which the process that read it died, at every attempt."""
@@ -113,8 +113,7 @@ def carry_out(
     refuse_inside(source, target)
     about = {"source": absolute(job.source), **about}
     before = read_job(target, about)
-    remote = ["core.storage.objects"] if is_url(job.source) or is_url(job.target) else []
-    with open_crew(job.config, job.workers, ["batch.warm", *modules, *remote]) as crew:
+    with open_crew(job.config, job.workers, modules) as crew:
         refuse_unreachable(crew, job.source, job.target)
         size, count, entries = job.batch_size or before.get("batch_size"), None, source.entries()
         if not size:

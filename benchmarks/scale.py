@@ -1,10 +1,12 @@
 """How bulk scoring grows: pictures a second, the engine's overhead, and memory, against loops without it.
 
-    python -m benchmarks.scale [--counts 1000 10000 70000] [--rounds 3] [--bucket s3://BUCKET/PREFIX] [--output FOLDER]
+    python -m benchmarks.scale [--counts 1000 10000 70000] [--rounds 3] [--bucket s3://BUCKET/PREFIX] [--python FILE]
+        [--output FOLDER]
 
 Every measurement is a command from its start to its end: listing, reading, the network, writing. Commands of a round
 are interleaved, so that a slow spell of the machine falls on all alike, and the median round counts. The pictures are
 MNIST's training digits as PNG files, again from the first when they run out. Memory is measured in runs of its own.
+`--python` runs the commands in another environment: that of `make score` lacks pandas, which pyarrow imports if it can.
 Writes `benchmarks/results/scale.json` and `docs/scale.md`; leave the machine alone meanwhile.
 """
 
@@ -95,10 +97,14 @@ def main() -> None:
     )
     parser.add_argument("--rounds", type=int, default=3, help="each runs every command once (%(default)s)")
     parser.add_argument("--bucket", help="prefix in object storage to measure as well; what lies there is left")
+    parser.add_argument(
+        "--python", default=sys.executable, help="interpreter that runs the commands (default: this one)"
+    )
     parser.add_argument("--output", type=Path, default=ROOT, help="project's folder, or another to leave that alone")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="scale-") as work:
-        figures = list(measure(Path(work), sorted(options.counts), options.rounds, options.bucket))
+        bench = Bench(Path(work), options.rounds, options.python)
+        figures = list(measure(bench, sorted(options.counts), options.bucket))
     facts = {
         "machine": f"{processor()}, {os.cpu_count()} CPUs, {psutil.virtual_memory().total / 1e9:.0f} GB",
         "python": platform.python_version(),
@@ -120,38 +126,53 @@ def processor() -> str:
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.machine())
 
 
-def measure(work: Path, counts: Sequence[int], rounds: int, bucket: str | None) -> Iterator[Figure]:
+@dataclass(frozen=True)
+class Bench:
+    """How to measure.
+
+    Attributes:
+        work: Folder for pictures and results.
+        rounds: Each runs every command once.
+        python: Interpreter that runs the commands.
+    """
+
+    work: Path
+    rounds: int
+    python: str
+
+
+def measure(bench: Bench, counts: Sequence[int], bucket: str | None) -> Iterator[Figure]:
     """Yield the figures of every number of pictures, first the times, then the memory."""
     for count in counts:
-        source = work / f"pictures-{count}"
+        source = bench.work / f"pictures-{count}"
         write_pictures(source, count)
         ways = WAYS if count == max(counts) else (PLAIN, batch(1), batch(2))
-        yield from timed(ways, str(source), work, count, rounds)
+        yield from timed(bench, ways, str(source), count)
         if bucket:
             prefix = f"{bucket.rstrip('/')}/pictures-{count}"
             upload(source, prefix)
-            yield from timed((batch(1), batch(2)), prefix, work, count, rounds)
+            yield from timed(bench, (batch(1), batch(2)), prefix, count)
         shutil.rmtree(source)
 
 
-def timed(ways: Sequence[Way], source: str, work: Path, count: int, rounds: int) -> Iterator[Figure]:
+def timed(bench: Bench, ways: Sequence[Way], source: str, count: int) -> Iterator[Figure]:
     """Yield each way's figure of one source."""
     seconds: dict[Way, list[float]] = {way: [] for way in ways}
-    for _ in range(rounds):
+    for _ in range(bench.rounds):
         for way in ways:
-            seconds[way].append(run(way, source, work / "scores")[0])
+            seconds[way].append(run(bench, way, source)[0])
     place = "bucket" if "://" in source else "folder"
     for way in ways:
-        _, peak_mb = run(way, source, work / "scores", watch=True)
+        _, peak_mb = run(bench, way, source, watch=True)
         figure = Figure(way.name, way.workers, count, place, round(median(seconds[way]), 2), round(peak_mb))
         print(f"{way.name}, {way.workers} workers, {count:,} from a {place}: {figure.seconds} s, {figure.peak_mb} MB")
         yield figure
 
 
-def run(way: Way, source: str, target: Path, watch: bool = False) -> tuple[float, float]:
+def run(bench: Bench, way: Way, source: str, watch: bool = False) -> tuple[float, float]:
     """Run a command; returns its seconds, and the most memory that its processes took in MB where that is watched."""
-    start, peak = time.perf_counter(), 0.0
-    command = [sys.executable, *way.command, source, str(target)]
+    start, peak, target = time.perf_counter(), 0.0, bench.work / "scores"
+    command = [bench.python, *way.command, source, str(target)]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603  # nosec B603 # our own command
     while watch and process.poll() is None:
         peak = max(peak, memory_mb(process.pid))

@@ -6,9 +6,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from batch import shards
 from batch.activations import Crew
 from batch.batches import Batch, name_of, printable
+from batch.names import shard_name
+from batch.preload import to_prepare
 from batch.prepare.activation import PrepareTask, prepare_batch, tally_rows
 from batch.prepare.collect import collect, collected
 from batch.prepare.labels import LabelOf, labels_beside, read_labels
@@ -22,9 +23,6 @@ from core.storage import Folder, open_folder
 
 SHARDS = "shards"
 """Folder of the shards, below the target."""
-
-MODULES = ["batch.prepare.activation", "core.imaging.canonical"]
-"""What every activation imports."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def prepare(job: PrepareJob) -> tuple[Outcome, Manifest | None]:
     def start(_crew: Crew, source: Source, bar: "tqdm[Any]") -> _PrepareWork:
         return _PrepareWork(job, source, folder, given or labels_beside(source), bar)
 
-    outcome = carry_out(job, folder, {}, {}, MODULES, start)
+    outcome = carry_out(job, folder, {}, {}, to_prepare(job.source, job.target), start)
     if not outcome.complete:
         return outcome, None
     manifest = _collect(job, target, sorted(outcome.shards))
@@ -90,7 +88,7 @@ class _PrepareWork(Work[PrepareTask]):
         job = self.job
         labels = tuple(self.label_of(printable(entry.name)) for entry in batch)
         name = name_of(batch, "prepare", str(labels), str(job.max_image_pixels), str(job.max_bytes))
-        file = shards.file_name(name, "parquet")
+        file = shard_name(name, "parquet")
         return PrepareTask(batch, labels, self.source, self.target, file, job.max_image_pixels, job.max_bytes)
 
     def tally_of(self, data: bytes, task: PrepareTask) -> Tally:

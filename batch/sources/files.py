@@ -22,7 +22,8 @@ class FileSource:
 
     def entries(self) -> Iterator[Entry]:
         """Yield the files in the folder's order."""
-        return (entry for entry in self.folder.entries() if self.lists(entry.name))
+        entries = self.folder.entries()
+        return (entry for entry in entries if self.lists(entry.name)) if self.pattern else entries
 
     def lists(self, name: str) -> bool:
         """Tell whether a file of that name below the folder would be one of the pictures."""

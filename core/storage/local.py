@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from core.errors import StorageError
 from core.integrity import replacing, write_atomically
-from core.storage.explain import changed, explained
+from core.storage.explain import changed, explain, explained
 from core.storage.folder import Entry, Folder, check_size
 
 
@@ -88,13 +88,13 @@ class LocalFolder(Folder):
         return [self._read_listed(entry) for entry in entries]
 
     def _read_listed(self, entry: Entry) -> bytes | StorageError:
-        place = self.place(entry.name)
+        place = f"{self.path}/{entry.name}"  # a `Path` and a buffer for each take as long as the disk
         try:
-            with explained(place), (self.path / entry.name).open("rb") as stream:
-                data = stream.read()
+            with open(place, "rb", buffering=0) as stream:  # noqa: PTH123
+                data = stream.readall()
                 other = _tag(os.fstat(stream.fileno())) != entry.tag
-        except StorageError as exc:
-            return exc
+        except (OSError, ValueError) as exc:
+            return explain(place, exc)
         return changed(place) if other else data
 
 

@@ -14,7 +14,7 @@ import pyarrow.dataset as ds
 import pytest
 from PIL import Image
 
-from batch.shards import NAME
+from batch.names import SHARD
 from core.storage import Folder, open_folder
 from tests.batch.pictures import BLANK, digit, write_digits
 from tests.conftest import ROOT
@@ -94,7 +94,7 @@ def test_a_folder_becomes_rows_and_a_second_run_does_what_is_missing(scans: Path
     assert len(now.items() - shards.items()) <= 2
     assert keys(target) == sorted(path.name for path in scans.iterdir())
     assert not [
-        path.name for path in target.iterdir() if not NAME.fullmatch(path.name) and not path.name.startswith("_")
+        path.name for path in target.iterdir() if not SHARD.fullmatch(path.name) and not path.name.startswith("_")
     ]
 
 

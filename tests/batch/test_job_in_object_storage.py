@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from batch.shards import NAME, decode
+from batch.names import SHARD
+from batch.shards import decode
 from core.storage import Folder, open_folder
 from tests.batch.pictures import digit
 from tests.batch.test_job import SECOND_RUN, score, summary
@@ -28,7 +29,7 @@ def codes(target: Folder) -> dict[str, str | None]:
     """Error codes by key, of all shards."""
     found: dict[str, str | None] = {}
     for entry in target.entries():
-        if NAME.fullmatch(entry.name):
+        if SHARD.fullmatch(entry.name):
             rows = decode(target.read(entry.name), "parquet").to_pylist()
             assert not found.keys() & {row["key"] for row in rows}
             found |= {row["key"]: row["error_code"] for row in rows}

@@ -3,7 +3,8 @@ import json
 import pyarrow as pa
 import pytest
 
-from batch.shards import EACH, ESSENTIAL, FORMATS, SCHEMA, decode, encode, table
+from batch.names import FORMATS
+from batch.shards import EACH, ESSENTIAL, SCHEMA, decode, encode, table
 from batch.tally import tally
 from core.storage import Entry
 
