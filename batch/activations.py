@@ -93,7 +93,7 @@ def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iter
         if given:
             yield Crew(executor, _width(executor), PACKAGES)
         else:
-            yield Crew(executor, workers + 1, environment=executor.compute_handler.env)
+            yield Crew(executor, 2 * workers, environment=executor.compute_handler.env)
 
 
 def refuse_unreachable(crew: Crew, *places: str) -> None:

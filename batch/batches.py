@@ -1,16 +1,14 @@
-"""Which pictures one activation reads, and what its result is called.
+"""Which pictures one activation reads.
 
-The same pictures give the same batches and names, so that a second run finds what the first has done. A batch ends at
+The same pictures give the same batches, so that a second run finds what the first has done. A batch ends at
 a picture that its name chooses, not at a fixed count: where a picture is added or removed, its batch changes, and those
 behind it soon do not.
 """
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from zlib import crc32
 
-from config import API_VERSION
 from core.storage import Entry
 
 LEAST, MOST = 256, 8192
@@ -18,8 +16,6 @@ LEAST, MOST = 256, 8192
 
 BATCHES = 16
 """That pictures are shared out among, where there are fewer than make full ones: enough to balance a few workers."""
-
-NAME_DIGITS = 32
 
 Batch = tuple[Entry, ...]
 
@@ -53,17 +49,7 @@ def cut(entries: Iterable[Entry], size: int) -> Iterator[Batch]:
 
 def _is_an_end(entry: Entry, size: int) -> bool:
     """Whether a batch of enough pictures ends here: at one of so many that most batches find one in time."""
-    return crc32(_encoded(entry.name)) % max(1, size // 32) == 0
-
-
-def name_of(batch: Batch, *circumstances: str) -> str:
-    """Return what a batch's result is called: a digest of its keys, their tags, and what else the result depends on.
-
-    That is the version, too: another one may read pictures in another way.
-    """
-    parts = (API_VERSION, *circumstances, *(part for entry in batch for part in (entry.name, entry.tag)))
-    content = b"".join(b"%d:%b" % (len(encoded), encoded) for encoded in map(_encoded, parts))
-    return hashlib.sha256(content).hexdigest()[:NAME_DIGITS]
+    return crc32(encoded(entry.name)) % max(1, size // 32) == 0
 
 
 def halves(batch: Batch) -> tuple[Batch, ...]:
@@ -77,5 +63,6 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """Return a name's bytes, whatever the disk has in it."""
     return text.encode("utf-8", "surrogateescape")

@@ -8,8 +8,8 @@ from tqdm import tqdm
 
 from batch import shards
 from batch.activations import Crew
-from batch.batches import Batch, name_of, printable
-from batch.names import shard_name
+from batch.batches import Batch, printable
+from batch.names import name_of, shard_name
 from batch.preload import to_score
 from batch.score import ScoreTask, score_batch
 from batch.sources import Source

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from batch.names import FORMATS, SHARD, shard_name
+from batch.names import DIGITS, FORMATS, SHARD, shard_name
 from batch.sources import FileSource, Source
 from core.errors import StorageError
 from core.storage import Folder, is_url
@@ -23,7 +23,7 @@ def refuse_inside(source: Source, target: Folder) -> None:
     if not isinstance(source, FileSource) or not f"{inner}/".startswith(f"{root}/"):
         return
     below = f"{inner}/"[len(root) + 1 :]
-    results = (JOB, SHEET, *(shard_name("0" * 32, kind) for kind in FORMATS))
+    results = (JOB, SHEET, *(shard_name("0" * DIGITS, kind) for kind in FORMATS))
     if any(source.lists(f"{below}{name}") for name in results):
         raise StorageError(f"{target.place()}: lies in {source.place}, whose files are read: take another folder")
 

@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -29,7 +29,7 @@ from statistics import median
 import psutil
 
 from batch.sources import open_source
-from benchmarks.scale_page import page
+from benchmarks.scale_page import APART, PLAIN, page
 from core.integrity import write_atomically
 from core.prepared import RAW
 from core.storage import open_folder
@@ -47,11 +47,19 @@ LOOK_S = 0.1
 
 @dataclass(frozen=True)
 class Way:
-    """A way to score: how it is called, its workers, and the command without source and target."""
+    """A way to score.
+
+    Attributes:
+        name: How it is called.
+        workers: Its processes.
+        command: Without source and target.
+        apart: So many of this command run side by side and know nothing of each other; each takes its share.
+    """
 
     name: str
     workers: int
     command: tuple[str, ...]
+    apart: int = 1
 
 
 def loop(name: str, workers: int) -> Way:
@@ -64,8 +72,15 @@ def batch(workers: int) -> Way:
     return Way("batch score", workers, ("-m", "batch", "score", "--workers", str(workers)))
 
 
-PLAIN = loop("plain loop", 0)
-WAYS = (PLAIN, loop("concurrent.futures", 1), loop("concurrent.futures", 2), batch(1), batch(2))
+SINGLE = loop(PLAIN, 0)
+WAYS = (
+    SINGLE,
+    replace(SINGLE, name=APART, workers=2, apart=2),
+    loop("concurrent.futures", 1),
+    loop("concurrent.futures", 2),
+    batch(1),
+    batch(2),
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +161,7 @@ def measure(bench: Bench, counts: Sequence[int], bucket: str | None) -> Iterator
     for count in counts:
         source = bench.work / f"pictures-{count}"
         write_pictures(source, count)
-        ways = WAYS if count == max(counts) else (PLAIN, batch(1), batch(2))
+        ways = WAYS if count == max(counts) else (SINGLE, batch(1), batch(2))
         yield from timed(bench, ways, str(source), count)
         if bucket:
             prefix = f"{bucket.rstrip('/')}/pictures-{count}"
@@ -173,11 +188,16 @@ def run(bench: Bench, way: Way, source: str, watch: bool = False) -> tuple[float
     """Run a command; returns its seconds, and the most memory that its processes took in MB where that is watched."""
     start, peak, target = time.perf_counter(), 0.0, bench.work / "scores"
     command = [bench.python, *way.command, source, str(target)]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603  # nosec B603 # our own command
-    while watch and process.poll() is None:
-        peak = max(peak, memory_mb(process.pid))
+    shares = [[str(share), str(way.apart)] for share in range(way.apart)] if way.apart > 1 else [[]]
+    running = [
+        subprocess.Popen([*command, *share], cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603  # nosec B603 # our own
+        for share in shares
+    ]
+    while watch and any(process.poll() is None for process in running):
+        peak = max(peak, sum(memory_mb(process.pid) for process in running))
         time.sleep(LOOK_S)
-    if process.wait():
+    statuses = [process.wait() for process in running]
+    if any(statuses):
         raise SystemExit(f"{' '.join(command)}: failed")
     seconds = time.perf_counter() - start
     shutil.rmtree(target)

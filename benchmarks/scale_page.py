@@ -10,6 +10,9 @@ TEMPLATE = Path(__file__).with_suffix(".md")
 
 Figures = list[dict[str, Any]]
 
+PLAIN, APART = "plain loop", "plain loop, a half each"
+"""What is compared with: one process, and two that know nothing of each other."""
+
 LAMBDA_GB, LAMBDA_GB_S, LAMBDA_CALL = 1.769, 0.0000166667, 0.20e-6
 """Memory that comes with one whole virtual CPU; US dollars a GB-second and a call (x86, us-east-1)."""
 
@@ -47,6 +50,7 @@ def page(facts: dict[str, Any]) -> str:
     most = max(figure["count"] for figure in figures)
     one, two = (_of(figures, "batch score", workers, most)["seconds"] for workers in (1, 2))
     pool_one, pool_two = (_of(figures, "concurrent.futures", workers, most)["seconds"] for workers in (1, 2))
+    plain, apart = _of(figures, PLAIN, 1, most)["seconds"], _of(figures, APART, 2, most)["seconds"]
     text = Template(TEMPLATE.read_text(encoding="utf-8"))
     return text.substitute(
         most=f"{most:,}",
@@ -54,8 +58,10 @@ def page(facts: dict[str, Any]) -> str:
         machine=facts["machine"],
         python=facts["python"],
         speed=_speed(figures, most),
+        loop_times=f"{plain / two:.2f}",
         times=f"{one / two:.2f}",
         pool_times=f"{pool_one / pool_two:.2f}",
+        apart_times=f"{plain / apart:.2f}",
         overhead=_overhead(figures),
         memory=_memory(figures),
         batch=f"{MOST:,}",
@@ -86,7 +92,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def _speed(figures: Figures, most: int) -> str:
-    plain = _of(figures, "plain loop", 1, most)
+    plain = _of(figures, PLAIN, 1, most)
     rows = []
     for figure in (figure for figure in figures if figure["count"] == most):
         rate = most / figure["seconds"]
@@ -100,7 +106,7 @@ def _speed(figures: Figures, most: int) -> str:
 def _overhead(figures: Figures) -> str:
     rows = []
     for count in sorted({figure["count"] for figure in figures}):
-        plain = _of(figures, "plain loop", 1, count)["seconds"]
+        plain = _of(figures, PLAIN, 1, count)["seconds"]
         one, two = (_of(figures, "batch score", workers, count)["seconds"] for workers in (1, 2))
         seconds = (f"{plain:.2f}", f"{one:.2f}", f"{one - plain:+.2f}", f"{two:.2f}", f"{two - plain / 2:+.2f}")
         rows.append([f"{count:,}", *seconds])
@@ -111,7 +117,7 @@ def _overhead(figures: Figures) -> str:
 def _memory(figures: Figures) -> str:
     rows = []
     for count in sorted({figure["count"] for figure in figures}):
-        ways = (("plain loop", 1), ("batch score", 1), ("batch score", 2))
+        ways = ((PLAIN, 1), ("batch score", 1), ("batch score", 2))
         rows.append([f"{count:,}", *(f"{_of(figures, *way, count)['peak_mb']:,.0f}" for way in ways)])
     return _table(["pictures", "plain loop, MB", "1 worker, MB", "2 workers, MB"], rows)
 

@@ -7,8 +7,8 @@ from typing import Any
 from tqdm import tqdm
 
 from batch.activations import Crew
-from batch.batches import Batch, name_of, printable
-from batch.names import shard_name
+from batch.batches import Batch, printable
+from batch.names import name_of, shard_name
 from batch.preload import to_prepare
 from batch.prepare.activation import PrepareTask, prepare_batch, tally_rows
 from batch.prepare.collect import collect, collected

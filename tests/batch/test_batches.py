@@ -3,7 +3,8 @@ from itertools import count, islice
 
 import pytest
 
-from batch.batches import LEAST, MOST, choose_size, count_ahead, cut, halves, name_of, printable
+from batch.batches import LEAST, MOST, choose_size, count_ahead, cut, halves, printable
+from batch.names import name_of
 from core.storage import Entry
 
 
@@ -41,7 +42,7 @@ def test_a_name_depends_on_keys_tags_version_and_circumstances(monkeypatch: pyte
     }
     assert len(names) == 6
     assert name_of((first, second)) == name_of((first, second))
-    monkeypatch.setattr("batch.batches.API_VERSION", "next")
+    monkeypatch.setattr("batch.names.API_VERSION", "next")
     assert name_of((first, second)) not in names
 
 
