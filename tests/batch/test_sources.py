@@ -99,11 +99,11 @@ def test_a_damaged_member_is_no_picture(pictures: Path, tmp_path: Path) -> None:
     [
         ("a.zip", b"PK\x03\x04 and no more", "not a whole archive"),
         ("a.tar", b"no tar file", "not a whole archive"),
-        ("a.tar.gz", gzip.compress(bytes(20_000))[:12], "not a whole archive"),
+        ("a.tar.gz", gzip.compress(bytes(20_000), mtime=0)[:12], "not a whole archive"),
         ("images.idx", struct.pack(">4I", 0x803, 5, 28, 0), "have no pixels"),
         ("images.idx", struct.pack(">4I", 0x803, 2**32 - 1, 28, 28), "ends before"),
-        ("images-idx3-ubyte.gz", gzip.compress(bytes(20_000))[:12], "not a whole gzip file"),
-        ("labels-idx1-ubyte.gz", gzip.compress(struct.pack(">2I", 0x801, 5)), "holds no pictures"),
+        ("images-idx3-ubyte.gz", gzip.compress(bytes(20_000), mtime=0)[:12], "not a whole gzip file"),
+        ("labels-idx1-ubyte.gz", gzip.compress(struct.pack(">2I", 0x801, 5), mtime=0), "holds no pictures"),
     ],
 )
 def test_a_file_that_holds_no_pictures(name: str, data: bytes, message: str, tmp_path: Path) -> None:
