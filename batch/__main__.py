@@ -96,7 +96,7 @@ def _prepare(options: argparse.Namespace) -> int:
 def _import_ahead(options: argparse.Namespace, modules: Sequence[str]) -> None:
     """Let the process that activations are forked from import these modules while this one imports as much."""
     if not hasattr(options, "config"):
-        start_fork_server(modules)
+        start_fork_server(modules)  # for nothing where Lithops finds a configuration by itself
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from batch.failures import BatchError, Failure, Unread
-from batch.localhost import POLL_S, set_up, start_fork_server
+from batch.localhost import POLL_S, set_up
 from core.storage import is_url
 
 Task = TypeVar("Task")
@@ -64,21 +64,18 @@ class Crew:
 
 
 @contextmanager
-def open_crew(config: Path | None, workers: int, modules: Sequence[str]) -> Iterator[Crew]:
+def open_crew(config: Path | None, workers: int) -> Iterator[Crew]:
     """Start Lithops, and end all that it started.
 
     Args:
         config: Lithops' configuration file; without one, by its own rules too, it runs on this machine.
         workers: Processes on this machine.
-        modules: What activations import, here imported once for all.
 
     Raises:
         BatchError: Lithops does not accept the configuration.
     """
     set_up()
     logging.getLogger("lithops").setLevel(logging.CRITICAL)
-    if config is None:
-        start_fork_server(modules)  # for nothing where Lithops finds a configuration by itself
     from lithops import FunctionExecutor
 
     from batch.forking import forking_executor

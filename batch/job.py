@@ -10,7 +10,6 @@ from batch import shards
 from batch.activations import Crew
 from batch.batches import Batch, printable
 from batch.names import name_of, shard_name
-from batch.preload import to_score
 from batch.score import ScoreTask, score_batch
 from batch.sources import Source
 from batch.tally import Tally, tally
@@ -51,8 +50,7 @@ def score(job: ScoreJob) -> Outcome:
         return _ScoreWork(job, source, target, weights, bar)
 
     about, more = {"format": job.kind}, {"model": job.checkpoint.version}
-    modules = to_score(job.engine, job.checkpoint, job.source, job.target)
-    outcome = carry_out(job, target, about, more, modules, start)
+    outcome = carry_out(job, target, about, more, start)
     if outcome.complete:
         outcome.removed = remove_stale(target, outcome.shards)
     return outcome

@@ -1,7 +1,7 @@
 """Any job under way: from the pictures that are listed to a shard for each batch, going on where a run stopped."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -92,9 +92,7 @@ class Job:
 Start = Callable[[Crew, Source, "tqdm[Any]"], "Work[Any]"]
 
 
-def carry_out(
-    job: Job, target: Folder, about: dict[str, str], more: dict[str, str], modules: Sequence[str], start: Start
-) -> Outcome:
+def carry_out(job: Job, target: Folder, about: dict[str, str], more: dict[str, str], start: Start) -> Outcome:
     """Work on all pictures of a source whose rows are not there yet.
 
     Args:
@@ -102,7 +100,6 @@ def carry_out(
         target: The folder of the shards.
         about: What this job has in common with every other whose shards lie there, beside the source.
         more: What else is noted of it.
-        modules: What activations import.
         start: Returns the work on these pictures.
 
     Raises:
@@ -113,7 +110,7 @@ def carry_out(
     refuse_inside(source, target)
     about = {"source": absolute(job.source), **about}
     before = read_job(target, about)
-    with open_crew(job.config, job.workers, modules) as crew:
+    with open_crew(job.config, job.workers) as crew:
         refuse_unreachable(crew, job.source, job.target)
         size, count, entries = job.batch_size or before.get("batch_size"), None, source.entries()
         if not size:

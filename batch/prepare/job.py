@@ -9,7 +9,6 @@ from tqdm import tqdm
 from batch.activations import Crew
 from batch.batches import Batch, printable
 from batch.names import name_of, shard_name
-from batch.preload import to_prepare
 from batch.prepare.activation import PrepareTask, prepare_batch, tally_rows
 from batch.prepare.collect import collect, collected
 from batch.prepare.labels import LabelOf, labels_beside, read_labels
@@ -55,7 +54,7 @@ def prepare(job: PrepareJob) -> tuple[Outcome, Manifest | None]:
     def start(_crew: Crew, source: Source, bar: "tqdm[Any]") -> _PrepareWork:
         return _PrepareWork(job, source, folder, given or labels_beside(source), bar)
 
-    outcome = carry_out(job, folder, {}, {}, to_prepare(job.source, job.target), start)
+    outcome = carry_out(job, folder, {}, {}, start)
     if not outcome.complete:
         return outcome, None
     manifest = _collect(job, target, sorted(outcome.shards))
