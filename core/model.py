@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from time import thread_time
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.allowance import Allowance
 from core.engine import Digits, Engine, Logits
 from core.errors import RequestError, TooManyImages
 from core.image import CanonicalDigit, read_digit
@@ -88,12 +88,12 @@ class ModelWrapper:
 
     def pre_process(self, pictures: Sequence[Picture]) -> list[CanonicalDigit]:
         """Turn pictures into canonical digits, one after the other; raises as `read` does."""
-        deadline = thread_time() + READING_S if len(pictures) > 1 else inf
+        allowance = Allowance(READING_S if len(pictures) > 1 else inf)
         digits: list[CanonicalDigit] = []
         failures: list[tuple[str, type[RequestError]]] = []
         for position, picture in enumerate(pictures, start=1):
             try:
-                digits.append(read_digit(picture.data, self._max_image_pixels, deadline))
+                digits.append(read_digit(picture.data, self._max_image_pixels, allowance))
             except TooManyImages:
                 raise TooManyImages(
                     f"the first {position - 1} of {len(pictures)} images took the computing time that one request may "

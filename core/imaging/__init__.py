@@ -13,5 +13,9 @@
     strokes    the digit's strokes, redrawn: bilevel, as wide as a pen's
     canonical  all of it: pixels -> 28x28, fitted into 20x20, centred by mass
 
-A picture in MNIST's form needs `decode` only, and `repeats` where it was enlarged; the others import OpenCV.
+    plain      bytes -> picture: the plainest PNG of a digit, on a shorter way than `decode`
+    form       picture -> whether it has MNIST's form already
+
+A picture in MNIST's form needs `plain` or `decode` only, and `repeats` where it was enlarged; the other steps import
+OpenCV.
 """

@@ -7,11 +7,9 @@ from core.imaging.arrays import Floats, Pixels
 from core.imaging.search import look_closer, search
 from core.imaging.sheet import cut_inside, strip_frames, surround
 from core.imaging.strokes import BOX, normalise, redraw
+from model.description import IMAGE_SIZE
 
 cv2.setNumThreads(1)  # the server's workers share the cores among themselves
-
-SIDE = 28
-"""Side of MNIST's pictures, in pixels."""
 
 
 def canonical(pixels: Pixels) -> tuple[Pixels, list[str]] | None:
@@ -55,7 +53,7 @@ def place(shape: Floats) -> Pixels:
     crop = shape[top : top + height, left : left + width]
     fitted = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), np.float32)
     y, x = _offset(fitted.sum(axis=1)), _offset(fitted.sum(axis=0))
-    canvas = np.zeros((SIDE, SIDE), np.uint8)
+    canvas = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     canvas[y : y + size[1], x : x + size[0]] = (fitted * 255 + 0.5).astype(np.uint8)
     return canvas
 
@@ -63,4 +61,4 @@ def place(shape: Floats) -> Pixels:
 def _offset(sums: Floats) -> int:
     """Where to put rows or columns of these sums so that their centre of mass comes to 14, as MNIST's does."""
     centre = float(sums @ np.arange(len(sums))) / float(sums.sum())
-    return min(max(0, round(SIDE / 2 - centre)), SIDE - len(sums))
+    return min(max(0, round(IMAGE_SIZE / 2 - centre)), IMAGE_SIZE - len(sums))

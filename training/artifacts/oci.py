@@ -22,6 +22,7 @@ SOURCES = (
     "model/description.py",
     "model/graph.py",
     "core/__init__.py",
+    "core/allowance.py",
     "core/checkpoint.py",
     "core/checksums.py",
     "core/engine.py",

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from core.errors import RequestError
-from core.image import SIDE, read_digit
+from core.image import read_digit
 from core.model import ModelWrapper
+from model.description import IMAGE_SIZE
 from training.report.conditions import CONDITIONS
 from training.report.nondigits import KINDS
 from training.report.pictures import Pixels, generator
@@ -85,7 +86,7 @@ class Task:
 def decode(task: Task) -> Decoded:
     """Make and decode the pictures of a task."""
     digits = [_read(picture) for picture in task.pictures()]
-    blank = np.zeros((SIDE, SIDE), np.uint8)
+    blank = np.zeros((IMAGE_SIZE, IMAGE_SIZE), np.uint8)
     seen = np.stack([blank if digit is None else digit for digit in digits])
     return seen, np.array([digit is not None for digit in digits])
 

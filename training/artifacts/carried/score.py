@@ -18,9 +18,9 @@ import numpy as np
 from core.checkpoint import take_checkpoint
 from core.engine import Digits, Logits, load_engine
 from core.errors import InvalidImage, InvalidTensor, MissingImage, RequestError
-from core.image import SIDE
 from core.integrity import read_verified
 from core.model import ModelWrapper, Picture, softmax
+from model.description import IMAGE_SIZE
 
 MAX_IMAGE_PIXELS = 50_000_000
 """Largest picture that is decoded, width times height: what the service allows by default."""
@@ -92,12 +92,12 @@ def _picture(image: Any, position: int) -> Picture:
 
 
 def _digits(values: Any) -> Digits:
-    expected = f"digits: expected whole numbers from 0 to 255 of shape [N, {SIDE}, {SIDE}], N at least 1"
+    expected = f"digits: expected whole numbers from 0 to 255 of shape [N, {IMAGE_SIZE}, {IMAGE_SIZE}], N at least 1"
     try:
         digits = np.array(values)
     except ValueError as exc:
         raise InvalidTensor(expected) from exc
-    if digits.shape[1:] != (SIDE, SIDE) or not digits.size or digits.dtype.kind not in "iu":
+    if digits.shape[1:] != (IMAGE_SIZE, IMAGE_SIZE) or not digits.size or digits.dtype.kind not in "iu":
         raise InvalidTensor(expected)
     if digits.min() < 0 or digits.max() > np.iinfo(np.uint8).max:
         raise InvalidTensor(expected)
