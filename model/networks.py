@@ -75,7 +75,7 @@ class KerasDeepNet(nn.Module):
         return logits
 
 
-def _convolution(channels_in: int, channels_out: int, padding: int = 0) -> nn.Sequential:
+def _convolution(channels_in: int, channels_out: int, padding: int = 0) -> nn.Module:
     """A 3x3 convolution with batch normalisation and ReLU."""
     return nn.Sequential(
         nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=padding, bias=False),
@@ -85,18 +85,18 @@ def _convolution(channels_in: int, channels_out: int, padding: int = 0) -> nn.Se
 
 
 class DigitNet(nn.Module):
-    """The default network: six 3x3 convolutions in three stages, 346,330 parameters.
+    """The default network as it is trained: six 3x3 convolutions in three stages, 346,330 parameters.
 
     The layout is VGG's (Simonyan and Zisserman, 2014) with batch normalisation and global average pooling. All but one
     convolution do without padding, since a canonical digit leaves the outer 4 pixels empty, and most of the width lies
     where the picture is already small: five times the parameters of a padded network of the same speed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, convolution: Callable[..., nn.Module] = _convolution) -> None:
         super().__init__()
-        self.stage1 = nn.Sequential(_convolution(1, 16), _convolution(16, 16))
-        self.stage2 = nn.Sequential(_convolution(16, 64), _convolution(64, 64))
-        self.stage3 = nn.Sequential(_convolution(64, 128, padding=1), _convolution(128, 192))
+        self.stage1 = nn.Sequential(convolution(1, 16), convolution(16, 16))
+        self.stage2 = nn.Sequential(convolution(16, 64), convolution(64, 64))
+        self.stage3 = nn.Sequential(convolution(64, 128, padding=1), convolution(128, 192))
         self.classifier = nn.Linear(192, CLASSES)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -105,6 +105,37 @@ class DigitNet(nn.Module):
         pooled = torch.mean(self.stage3(features), dim=(2, 3))  # (N, 192)
         logits: Tensor = self.classifier(pooled)
         return logits
+
+
+class QuantisedConvolution(nn.Module):
+    """A 3x3 convolution in whole numbers: of 0 to 255 in, of 0 to 255 out, which is its ReLU.
+
+    Weights, biases and sums are whole numbers in float32, which holds them exactly below 2^24, so that every runtime
+    gives the same ones, in whatever order it adds. `multiplier` turns sums into outputs, halves rounded to even.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, padding: int = 0) -> None:
+        super().__init__()
+        self.padding = padding
+        self.weight = nn.Parameter(torch.zeros(channels_out, channels_in, 3, 3), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(channels_out), requires_grad=False)
+        self.multiplier = nn.Parameter(torch.ones(channels_out), requires_grad=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        sums = functional.conv2d(features, self.weight, self.bias, padding=self.padding)
+        return torch.round(sums * self.multiplier[:, None, None]).clamp(0, WHITE)
+
+
+class QuantisedDigitNet(DigitNet):
+    """The default network as it is served: `DigitNet` in whole numbers, more than twice as fast where they are bytes.
+
+    Its images are the pixels themselves, 0 to 255, which mean 0 and standard deviation 1 / 255 say.
+    Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
+        (CVPR 2018).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(QuantisedConvolution)
 
 
 class FromPixels(nn.Module):
@@ -121,11 +152,28 @@ class FromPixels(nn.Module):
         super().__init__()
         self.network, self.scale, self.offset = network, 1 / (WHITE * std), mean / std
 
+    @property
+    def is_identity(self) -> bool:
+        """Whether the network sees the pixels as they are."""
+        return (self.scale, self.offset) == (1.0, 0.0)
+
     def forward(self, digits: Tensor) -> Tensor:
         logits: Tensor = self.network(digits.unsqueeze(1).to(torch.float32) * self.scale - self.offset)
         return logits
 
 
+class Calibrated(nn.Module):
+    """The same with probabilities (N, 10) float32 out, so that who runs it need not know how they come about."""
+
+    def __init__(self, network: FromPixels, temperature: float) -> None:
+        """Take a network and the temperature that divides its logits."""
+        super().__init__()
+        self.network, self.temperature = network, temperature
+
+    def forward(self, digits: Tensor) -> Tensor:
+        return torch.softmax(self.network(digits) / self.temperature, dim=1)
+
+
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    network.__name__: network for network in (DigitNet, MyConvNet, KerasSimpleNet, KerasDeepNet)
+    network.__name__: network for network in (DigitNet, QuantisedDigitNet, MyConvNet, KerasSimpleNet, KerasDeepNet)
 }

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from model.networks import FromPixels
 from training.data import Digits
 
 BATCH_SIZE = 1000
@@ -13,18 +14,11 @@ CALIBRATION_BINS = 15
 """Equal-width bins of the expected calibration error, as in Guo et al., 2017."""
 
 
-def normalise(images: Tensor, mean: float, std: float) -> Tensor:
-    """Return pixels (N, 28, 28) uint8 or (N, 1, 28, 28) float32 in 0..1 as network input (N, 1, 28, 28) float32."""
-    scaled = images.unsqueeze(1) / 255 if images.dtype == torch.uint8 else images
-    return (scaled - mean) / std
-
-
 @torch.inference_mode()
 def predict_logits(network: nn.Module, digits: Digits, mean: float, std: float, device: torch.device) -> Tensor:
-    """Return the logits (N, 10) float32, on the CPU, in the order of the digits."""
-    network.eval()
-    batches = torch.split(digits.images, BATCH_SIZE)
-    return torch.cat([network(normalise(batch.to(device), mean, std)).float().cpu() for batch in batches])
+    """Return the logits (N, 10) float32, on the CPU, in the order of the digits; the network is on the device."""
+    from_pixels = FromPixels(network, mean, std).eval()
+    return torch.cat([from_pixels(batch.to(device)).cpu() for batch in torch.split(digits.images, BATCH_SIZE)])
 
 
 def count_errors(logits: Tensor, labels: Tensor) -> int:

@@ -14,6 +14,7 @@ from core.torch_engine import load_network
 from model.description import IMAGE_SIZE
 from model.graph import INPUT, OUTPUT, STATE_DICT_SHA512
 from model.networks import FromPixels
+from training.quantised_graph import is_quantised, quantised_graph
 
 
 def export_graph(checkpoint: Checkpoint) -> bytes:
@@ -35,6 +36,14 @@ def graph_of(network: nn.Module, output: str, metadata: Mapping[str, str]) -> by
         output: Name of what it returns.
         metadata: What the graph says of itself.
     """
+    graph = quantised_graph(network, output) if is_quantised(network) else _exported(network, output)
+    for key, value in metadata.items():
+        graph.metadata_props.add(key=key, value=value)
+    data: bytes = graph.SerializeToString(deterministic=True)
+    return data
+
+
+def _exported(network: nn.Module, output: str) -> ModelProto:
     digits = torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, dtype=torch.uint8)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own dependencies
@@ -51,10 +60,7 @@ def graph_of(network: nn.Module, output: str, metadata: Mapping[str, str]) -> by
         raise RuntimeError("the exporter returned nothing")
     graph = program.model_proto
     _forget_origin(graph)
-    for key, value in metadata.items():
-        graph.metadata_props.add(key=key, value=value)
-    data: bytes = graph.SerializeToString(deterministic=True)
-    return data
+    return graph
 
 
 def _forget_origin(model: ModelProto) -> None:

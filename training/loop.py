@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
@@ -16,7 +16,6 @@ from model.networks import NETWORKS
 from training.augment import augment
 from training.data import Digits
 from training.errors import TrainingError
-from training.evaluate import normalise
 from training.outliers import draw_outliers, outlier_loss
 from training.recipe import Recipe
 from training.synthetic import draw_digits
@@ -79,7 +78,7 @@ class Learner:
     def _step(self, batch: Digits) -> Tensor:
         pictures, labels = self._with_drawn(batch)
         images = augment(pictures.to(self.machine.device).unsqueeze(1) / 255, self.recipe.augmentation)
-        inputs = normalise(images, self.recipe.mean, self.recipe.std).contiguous(memory_format=torch.channels_last)
+        inputs = ((images - self.recipe.mean) / self.recipe.std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.machine.device.type, torch.bfloat16, enabled=self.machine.bfloat16):
             logits = self.network(inputs)
         loss = self._loss(logits.float(), labels.to(self.machine.device))
@@ -138,13 +137,6 @@ def kept_weights(learner: Learner) -> dict[str, Tensor]:
     """Return a copy of the averaged weights, on the CPU and contiguous, by the names of the network's layers."""
     state = learner.average.module.state_dict()
     return {name: tensor.detach().cpu().clone(memory_format=torch.contiguous_format) for name, tensor in state.items()}
-
-
-def network_from(recipe: Recipe, weights: dict[str, Tensor], device: torch.device) -> nn.Module:
-    """Return the recipe's network with the weights, ready to be measured."""
-    network = NETWORKS[recipe.architecture]()
-    network.load_state_dict(weights)
-    return network.to(device).eval()
 
 
 def _moving_average(decay: float) -> Callable[[Tensors, Tensors, Tensor | int], None]:

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from core.command_line import whole_number
 from core.storage import is_url
-from model.networks import NETWORKS
 from training.artifacts.write import FORMATS
 from training.output import Place
-from training.recipe import checkpoint_name
+from training.recipe import RECIPES, checkpoint_name
 
 DEFAULT_NAME = checkpoint_name("DigitNet")
 
@@ -86,7 +85,7 @@ def add_train_options(parser: argparse.ArgumentParser) -> None:
 
 def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe", "defaults that depend on the architecture: training/recipe.py")
-    group.add_argument("--architecture", choices=sorted(NETWORKS), default="DigitNet", help="network to train")
+    group.add_argument("--architecture", choices=sorted(RECIPES), default="DigitNet", help="network to train")
     group.add_argument(
         "--epochs", type=whole_number, default=argparse.SUPPRESS, metavar="N", help="passes over the training images"
     )

@@ -26,6 +26,7 @@ class Recipe:
         outlier_weight: Of their loss beside the digits'.
         seed: Of the weights, the order and the augmentation.
         augmentation: Strengths of the random changes.
+        quantised: Whether the weights are kept in whole numbers, see `training.quantise`; for `DigitNet` only.
         max_test_error_percent: Weights that misread a larger share of the test set are not kept.
     """
 
@@ -43,6 +44,7 @@ class Recipe:
     outlier_weight: float = 0.05
     seed: int = 1
     augmentation: Augmentation = field(default_factory=Augmentation)
+    quantised: bool = False
     max_test_error_percent: float = 0.6
 
 
@@ -61,6 +63,7 @@ RECIPES = {
             synthetic=10,
             outliers=20,
             outlier_weight=0.08,
+            quantised=True,
             max_test_error_percent=0.35,
         ),
         # normalised as its published checkpoint is; nobody published its error, so the limit is ours

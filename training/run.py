@@ -24,7 +24,8 @@ from training.errors import TargetMissed
 from training.evaluate import count_errors, expected_calibration_error, negative_log_likelihood, predict_logits
 from training.export import export_checkpoint
 from training.files import digests_of, source_of
-from training.loop import Learner, Machine, kept_weights, network_from, steps_per_epoch
+from training.kept import Kept, keep
+from training.loop import Learner, Machine, steps_per_epoch
 from training.output import Place, check_output, local_assets
 from training.recipe import Recipe
 from training.status import StatusFile
@@ -92,9 +93,10 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
     """Train, calibrate, measure and keep a network.
 
     1. Fit it; the averaged weights of the last epoch are kept, as picking an epoch by a handful of errors picks luck.
-    2. Fit the temperature on the validation digits.
-    3. Open the test set, once, and count.
-    4. Write weights, description, record and checksums, unless too many test digits are misread.
+    2. Turn it into whole numbers, if the recipe says so.
+    3. Fit the temperature on the validation digits.
+    4. Open the test set, once, and count.
+    5. Write weights, description, record and checksums, unless too many test digits are misread.
 
     Args:
         job: What to train.
@@ -119,11 +121,11 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
     with watching(watchers, progress.epoch):
         for epoch in _fit(job, learner, progress, training, validation):
             _note(job, epoch, watchers, checkpoint, {"learner": learner.state_dict(), "progress": asdict(progress)})
-        weights = kept_weights(learner)
-        description = _describe(job, weights, len(training), validation)
+        kept = keep(learner, training)
+        description = _describe(job, kept, len(training), validation)
         _refuse_if_missed(job, description, checkpoint)
         outcome = {"history": progress.history, "metrics": description.metrics, "ancestors": list(ancestors)}
-        _keep(job, weights, description, {"commit": _commit()} | settings_of(job) | outcome)
+        _keep(job, kept.weights, description, {"commit": _commit()} | settings_of(job) | outcome)
         for watcher in watchers:
             watcher.finish(description)
     if not job.dry_run:
@@ -167,6 +169,8 @@ def make_deterministic(machine: Machine) -> None:
     cuBLAS also wants CUBLAS_WORKSPACE_CONFIG set before it starts; the command line does that.
     """
     torch.use_deterministic_algorithms(True)
+    # nothing reads memory before it is written here, and to fill it all the same takes a seventh of the time
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
     torch.set_num_threads(machine.threads)
 
@@ -221,20 +225,19 @@ def _validate(learner: Learner, progress: Progress, validation: Digits, loss: fl
     tqdm.write(f"epoch {progress.epoch}/{recipe.epochs}: loss {loss:.4f}, {counts}, loss {validation_loss:.4f}")
 
 
-def _describe(job: Job, weights: dict[str, Tensor], training_images: int, validation: Digits) -> Description:
+def _describe(job: Job, kept: Kept, training_images: int, validation: Digits) -> Description:
     """Calibrate on the validation digits, then open the test set for its one measurement."""
     recipe, device = job.recipe, job.machine.device
-    network = network_from(recipe, weights, device)
-    validation_logits = predict_logits(network, validation, recipe.mean, recipe.std, device)
+    validation_logits = kept.logits(validation, device)
     temperature = fit_temperature(validation_logits, validation.labels)
     test = validation if job.dry_run else load_test(job.data_root)
-    logits = predict_logits(network, test, recipe.mean, recipe.std, device)
+    logits = kept.logits(test, device)
     errors = count_errors(logits, test.labels)
     calibration = expected_calibration_error(logits, test.labels, temperature)
     return Description(
-        architecture=recipe.architecture,
-        mean=recipe.mean,
-        std=recipe.std,
+        architecture=kept.architecture,
+        mean=kept.mean,
+        std=kept.std,
         temperature=temperature,
         source=source_of(job.data_root),
         license=LICENSE,
@@ -247,7 +250,7 @@ def _describe(job: Job, weights: dict[str, Tensor], training_images: int, valida
             "validation_errors": count_errors(validation_logits, validation.labels),
             "validation_images": len(validation),
             "training_images": training_images,
-            "parameters": sum(parameter.numel() for parameter in network.parameters()),
+            "parameters": kept.parameters,
             "epochs": recipe.epochs,
             "batch_size": recipe.batch_size,
             "seed": recipe.seed,

@@ -12,7 +12,6 @@ from training.evaluate import (
     count_errors,
     expected_calibration_error,
     negative_log_likelihood,
-    normalise,
     predict_logits,
 )
 
@@ -21,13 +20,6 @@ def confident(probability: float, count: int) -> Tensor:
     """Logits (N, 10) that give class 0 this probability and share the rest evenly."""
     rest = math.log((1 - probability) / 9)
     return torch.tensor([[math.log(probability)] + [rest] * 9] * count)
-
-
-def test_normalise_takes_bytes_and_scaled_pixels() -> None:
-    pixels = torch.tensor([[[0, 51], [102, 255]]], dtype=torch.uint8)
-    expected = torch.tensor([[[[-1.0, -0.6], [-0.2, 1.0]]]])
-    assert torch.allclose(normalise(pixels, 0.5, 0.5), expected)
-    assert torch.allclose(normalise(pixels.unsqueeze(1) / 255, 0.5, 0.5), expected)
 
 
 def test_logits_come_in_order_and_without_dropout() -> None:
@@ -39,8 +31,11 @@ def test_logits_come_in_order_and_without_dropout() -> None:
     images = torch.zeros(2500, 28, 28, dtype=torch.uint8)
     images[:, 0, 0] = torch.arange(2500) % 256
     digits = Digits(images, torch.zeros(2500, dtype=torch.int64))
-    logits = predict_logits(FirstPixel().train(), digits, 0.0, 1 / 255, torch.device("cpu"))
-    assert torch.allclose(logits[:, 0], (torch.arange(2500) % 256).float(), atol=1e-3)
+    cpu = torch.device("cpu")
+    logits = predict_logits(FirstPixel().train(), digits, 0.0, 1 / 255, cpu)
+    assert torch.equal(logits[:, 0], (torch.arange(2500) % 256).float())
+    centred = predict_logits(FirstPixel().train(), digits, 0.5, 0.5, cpu)
+    assert torch.allclose(centred[:256, 0], torch.linspace(-1, 1, 256))
 
 
 def test_count_errors() -> None:

@@ -8,8 +8,8 @@ import torch
 from core.integrity import read_verified
 from model.description import Description
 from training.data import load_test
-from training.evaluate import count_errors, expected_calibration_error, predict_logits
-from training.loop import network_from
+from training.evaluate import count_errors, expected_calibration_error
+from training.kept import Kept
 from training.recipe import RECIPES
 
 ASSETS = Path(__file__).parents[2] / "assets"
@@ -27,15 +27,15 @@ def test_stated_error_keeps_the_limit(description: Description) -> None:
     stated = float(description.metrics["test_error_percent"])
     counted = 100 * int(description.metrics["test_errors"]) / int(description.metrics["test_images"])
     assert stated == pytest.approx(counted)
-    assert stated <= RECIPES[description.architecture].max_test_error_percent
+    assert stated <= RECIPES["DigitNet"].max_test_error_percent
 
 
 @pytest.mark.mnist
 def test_stated_figures_are_measured_again(description: Description, mnist_root: Path) -> None:
-    recipe, digits = RECIPES[description.architecture], load_test(mnist_root)
+    digits = load_test(mnist_root)
     weights = torch.load(ASSETS / f"{NAME}.pt", weights_only=True)
-    cpu = torch.device("cpu")
-    logits = predict_logits(network_from(recipe, weights, cpu), digits, description.mean, description.std, cpu)
+    kept = Kept(description.architecture, description.mean, description.std, weights)
+    logits = kept.logits(digits, torch.device("cpu"))
     errors = count_errors(logits, digits.labels)
     assert abs(errors - int(description.metrics["test_errors"])) <= ROUNDING_ERRORS
     calibration = 100 * expected_calibration_error(logits, digits.labels, description.temperature)

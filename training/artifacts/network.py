@@ -1,25 +1,12 @@
 """The network as artifacts hold it: from pixels to calibrated probabilities, so that its user need not know how."""
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.checkpoint import Checkpoint
 from core.torch_engine import load_network
 from model.description import IMAGE_SIZE
-from model.networks import FromPixels
-
-
-class Calibrated(nn.Module):
-    """Canonical digits (N, 28, 28) uint8 in, probabilities (N, 10) float32 out."""
-
-    def __init__(self, network: FromPixels, temperature: float) -> None:
-        """Take a network and the temperature that divides its logits."""
-        super().__init__()
-        self.network, self.temperature = network, temperature
-
-    def forward(self, digits: Tensor) -> Tensor:
-        """Return the probabilities."""
-        return torch.softmax(self.network(digits) / self.temperature, dim=1)
+from model.networks import Calibrated, FromPixels
 
 
 def load_calibrated(checkpoint: Checkpoint) -> Calibrated:
