@@ -2,7 +2,7 @@
 
     python benchmarks/networks.py [--rounds 40] [--output benchmarks/results/networks.json]
 
-Each network is exported to a temporary file with untrained weights: the time does not depend on their values. Rounds
+Each network is exported as it is served, with untrained weights: the time does not depend on their values. Rounds
 are interleaved, so that a machine that slows down slows all networks down, and the median round counts.
 """
 
@@ -12,29 +12,30 @@ import logging
 import platform
 import statistics
 import sys
-import tempfile
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder is on Python's path, the project's is not
 
-from model.description import IMAGE_SIZE  # noqa: E402
-from model.networks import NETWORKS  # noqa: E402
+from model.description import IMAGE_SIZE, WHITE  # noqa: E402
+from model.graph import INPUT, OUTPUT  # noqa: E402
+from model.networks import NETWORKS, FromPixels  # noqa: E402
+from training.export import graph_of  # noqa: E402
 
 CALLS = 200
 """Digits a round: 2 to 100 ms, much longer than the clock's resolution and shorter than the machine's moods."""
 
 WARM_UP_CALLS = 50
 
-OUTPUT = ROOT / "benchmarks" / "results" / "networks.json"
+RESULTS = ROOT / "benchmarks" / "results" / "networks.json"
 
 logger = logging.getLogger(__name__)
 
@@ -43,11 +44,12 @@ def main() -> None:
     """Measure, write and print."""
     parser = argparse.ArgumentParser(description="Time one digit through every network, ONNX Runtime, one thread.")
     parser.add_argument("--rounds", type=int, default=40, help="of 200 digits a network (%(default)s)")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="file (%(default)s)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file (%(default)s)")
     options = parser.parse_args()
     if options.rounds < 1:
         parser.error("--rounds is less than 1")
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.basicConfig(format="%(message)s")
+    logger.setLevel(logging.INFO)  # the exporter would tell much, too
     networks = {name: build().eval() for name, build in NETWORKS.items()}
     result = describe_machine() | {"networks": measure(networks, options.rounds), "rounds": options.rounds}
     options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -58,8 +60,10 @@ def main() -> None:
 
 def measure(networks: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float | int]]:
     """Return microseconds a digit and the number of parameters of each network."""
-    sessions = {name: load(export(network)) for name, network in networks.items()}
-    digit = np.random.default_rng(0).normal(size=(1, 1, IMAGE_SIZE, IMAGE_SIZE)).astype(np.float32)
+    sessions = {
+        name: load(graph_of(FromPixels(network, 0.0, 1 / WHITE), OUTPUT, {})) for name, network in networks.items()
+    }
+    digit = np.random.default_rng(0).integers(0, WHITE, (1, IMAGE_SIZE, IMAGE_SIZE), np.uint8, endpoint=True)
     for session in sessions.values():
         time_round(session, digit, WARM_UP_CALLS)
     times: dict[str, list[float]] = {name: [] for name in sessions}
@@ -75,18 +79,6 @@ def measure(networks: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, 
     }
 
 
-def export(network: nn.Module) -> bytes:
-    """Return the network as an ONNX graph for one digit at a time."""
-    digit = torch.zeros(1, 1, IMAGE_SIZE, IMAGE_SIZE)
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
-        path = Path(folder) / "network.onnx"
-        warnings.simplefilter(
-            "ignore", DeprecationWarning
-        )  # the newer exporter wants one more package, for the same graph
-        torch.onnx.export(network, (digit,), path, input_names=["images"], output_names=["logits"], dynamo=False)
-        return path.read_bytes()
-
-
 def load(graph: bytes) -> onnxruntime.InferenceSession:
     """Return the graph ready to run on one thread of the CPU."""
     options = onnxruntime.SessionOptions()
@@ -94,11 +86,9 @@ def load(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def time_round(
-    session: onnxruntime.InferenceSession, digit: "np.ndarray[Any, np.dtype[np.float32]]", calls: int
-) -> float:
+def time_round(session: onnxruntime.InferenceSession, digit: NDArray[np.uint8], calls: int) -> float:
     """Return the mean microseconds of a call in one round of so many."""
-    feed = {"images": digit}
+    feed = {INPUT: digit}
     start = time.perf_counter()
     for _ in range(calls):
         session.run(None, feed)

@@ -19,6 +19,11 @@ from training.report.tables import (
 TEMPLATE = Path(__file__).with_name("card.md")
 """The page's text, with the names of figures in braces."""
 
+QUANTISED = """
+Afterwards the weights were rounded to whole numbers of seven bits, and what passes between convolutions to bytes
+(`training/quantise.py`). Sums are exact, so PyTorch and ONNX Runtime agree to the last bit, on any machine.
+"""
+
 
 def model_card(figures: Figures, own: Metrics, record: TrainingRecord, times: NetworkTimes) -> str:
     """Return the text of the card; it holds nothing that its sources do not.
@@ -79,6 +84,7 @@ def _training(own: Metrics, record: TrainingRecord, times: NetworkTimes) -> Figu
         own.model_dump()
         | record.recipe.model_dump()
         | {
+            "quantised": QUANTISED if record.recipe.quantised else "",
             "commit": _commit(record.commit),
             "onnxruntime": times.versions.get("onnxruntime", ""),
             "cpu": times.cpu,

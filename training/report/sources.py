@@ -71,6 +71,7 @@ class Extras(Repeated):
 
     synthetic: int = 0
     outliers: int = 0
+    quantised: bool = False
 
 
 class TrainingRecord(Repeated):
@@ -78,7 +79,7 @@ class TrainingRecord(Repeated):
 
     Attributes:
         commit: Of the code, with `-dirty` where files differed from it; None outside a checkout.
-        recipe: Drawn digits and pictures of no digit in each step, beside MNIST's.
+        recipe: Drawn digits and pictures of no digit in each step, beside MNIST's; whether weights are whole numbers.
         history: All epochs.
         ancestors: The networks that this one descends from; empty where they were not trained along.
     """
