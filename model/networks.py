@@ -15,6 +15,9 @@ from model.description import LABELS, WHITE
 
 CLASSES = len(LABELS)
 
+LARGEST_SUM = 2**24
+"""Whole numbers below it are exact in float32."""
+
 
 class MyConvNet(nn.Module):
     """The reference network of max-pytorch-mnist, 3,792 parameters; `mnist-classifier.pt` loads into it strictly.
@@ -110,8 +113,8 @@ class DigitNet(nn.Module):
 class QuantisedConvolution(nn.Module):
     """A 3x3 convolution in whole numbers: of 0 to 255 in, of 0 to 255 out, which is its ReLU.
 
-    Weights, biases and sums are whole numbers in float32, which holds them exactly below 2^24, so that every runtime
-    gives the same ones, in whatever order it adds. `multiplier` turns sums into outputs, halves rounded to even.
+    Weights, biases and sums are whole numbers in float32, exact below `LARGEST_SUM`: every runtime gives the same ones,
+    in whatever order it adds. `multiplier` turns sums into outputs, halves rounded to even.
     """
 
     def __init__(self, channels_in: int, channels_out: int, padding: int = 0) -> None:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from model.description import WHITE
-from model.networks import DigitNet, FromPixels, QuantisedConvolution, QuantisedDigitNet
+from model.networks import LARGEST_SUM, DigitNet, FromPixels, QuantisedConvolution, QuantisedDigitNet
 from training.data import Digits
 
 LARGEST_WEIGHT = 63
@@ -34,8 +34,11 @@ RANGE_STEPS = 16
 """To the unit; ranges are rounded up to a whole number of steps, so that the last bits of a sum do not matter."""
 
 
+MOST_SUM = 0.9 * LARGEST_SUM
+"""Before weights are rounded, which adds less than the rest."""
+
 LEAST = 1e-12
-"""Of a channel's largest weight: one that is all zeros needs some scale too."""
+"""Of sums: a channel that is all zeros needs some scale too."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class _Layer:
     bias: Tensor
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def quantise(network: DigitNet, digits: Digits, mean: float, std: float) -> QuantisedDigitNet:
     """Return a network in whole numbers that answers nearly as the given one does.
 
@@ -78,7 +81,7 @@ def _ranges(network: DigitNet, digits: Digits, mean: float, std: float) -> list[
 
     def note(_layer: nn.Module, _inputs: object, output: Tensor) -> None:
         quantile = float(output.flatten().kthvalue(math.ceil(QUANTILE * output.numel())).values)
-        limits.append(math.ceil(quantile * RANGE_STEPS) / RANGE_STEPS)
+        limits.append(max(1, math.ceil(quantile * RANGE_STEPS)) / RANGE_STEPS)
 
     hooks = [layer.register_forward_hook(note) for layer in _convolutions(network)]
     images = digits.images[:: math.ceil(len(digits) / SAMPLE)]
@@ -103,15 +106,23 @@ def _on_pixels(layer: _Layer, mean: float, std: float) -> _Layer:
 
 def _take_pixels(target: QuantisedConvolution, layer: _Layer, scale_out: float) -> None:
     """Fill the first convolution; its multiplier is a power of two, by which runtimes may divide as well."""
-    largest = float(layer.weight.abs().max()) / scale_out
-    multiplier = 2.0 ** math.ceil(math.log2(largest / LARGEST_PIXEL_WEIGHT))
+    least = float(
+        torch.maximum(layer.weight.abs().amax(dim=(1, 2, 3)) / LARGEST_PIXEL_WEIGHT, _least_steps(layer)).max()
+    )
+    multiplier = 2.0 ** math.ceil(math.log2(least / scale_out))
     _fill(target, layer, torch.full_like(layer.bias, scale_out * multiplier), torch.full_like(layer.bias, multiplier))
 
 
 def _take_bytes(target: QuantisedConvolution, layer: _Layer, scale_in: float, scale_out: float) -> None:
     """Fill another one; each of its output channels has a scale of its own."""
-    steps = layer.weight.abs().amax(dim=(1, 2, 3)).clamp_min(LEAST) / LARGEST_WEIGHT
-    _fill(target, _Layer(layer.weight * scale_in, layer.bias), steps * scale_in, steps * scale_in / scale_out)
+    scaled = _Layer(layer.weight * scale_in, layer.bias)
+    steps = torch.maximum(scaled.weight.abs().amax(dim=(1, 2, 3)) / LARGEST_WEIGHT, _least_steps(scaled))
+    _fill(target, scaled, steps, steps / scale_out)
+
+
+def _least_steps(layer: _Layer) -> Tensor:
+    """The least steps (O,) with which sums of weights times bytes, and of a bias, stay exact."""
+    return (layer.weight.abs().sum(dim=(1, 2, 3)) * WHITE + layer.bias.abs()).clamp_min(LEAST) / MOST_SUM
 
 
 def _fill(target: QuantisedConvolution, layer: _Layer, steps: Tensor, multiplier: Tensor) -> None:

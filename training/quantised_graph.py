@@ -17,13 +17,10 @@ from torch import Tensor, nn
 from core.errors import CheckpointError
 from model.description import IMAGE_SIZE, LABELS, WHITE
 from model.graph import INPUT
-from model.networks import Calibrated, FromPixels, QuantisedConvolution, QuantisedDigitNet
+from model.networks import LARGEST_SUM, Calibrated, FromPixels, QuantisedConvolution, QuantisedDigitNet
 
 OPSET, IR_VERSION = 20, 10
 """Of ONNX 1.15 and later."""
-
-LARGEST_SUM = 2**24
-"""Whole numbers below it are exact in float32."""
 
 ANY_COUNT = "N"
 

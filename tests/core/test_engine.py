@@ -70,7 +70,8 @@ def saved(value: object) -> bytes:
 def test_unknown_architecture(checkpoint: Checkpoint) -> None:
     description = checkpoint.description.model_copy(update={"architecture": "ResNet"})
     with pytest.raises(
-        CheckpointError, match=r"bands\.json: unknown architecture 'ResNet'; known: DigitNet, MyConvNet"
+        CheckpointError,
+        match=r"bands\.json: unknown architecture 'ResNet'; known: DigitNet, QuantisedDigitNet, MyConvNet",
     ):
         load_engine(dataclasses.replace(checkpoint, description=description), "cpu")
 

@@ -3,7 +3,13 @@ import torch
 
 from model.networks import NETWORKS, MyConvNet
 
-PARAMETERS = {"DigitNet": 346_330, "MyConvNet": 3_792, "KerasSimpleNet": 693_962, "KerasDeepNet": 429_834}
+PARAMETERS = {
+    "DigitNet": 346_330,
+    "QuantisedDigitNet": 346_330,
+    "MyConvNet": 3_792,
+    "KerasSimpleNet": 693_962,
+    "KerasDeepNet": 429_834,
+}
 
 REFERENCE_SHAPES = {
     "conv1.weight": (2, 1, 5, 5),

@@ -118,7 +118,7 @@ def test_test_set_is_opened_once_and_last(train: Train, monkeypatch: pytest.Monk
     assert events == ["epoch", "epoch", "epoch", "test"]
 
 
-@pytest.mark.parametrize("architecture", sorted(NETWORKS))
+@pytest.mark.parametrize("architecture", sorted(RECIPES))
 def test_dry_run_of_every_network_keeps_nothing(
     train: Train, tmp_path: Path, architecture: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,8 +127,8 @@ def test_dry_run_of_every_network_keeps_nothing(
     assert {path.name for path in tmp_path.iterdir()} == {"mnist"}
 
 
-def test_every_network_has_a_recipe_and_a_limit() -> None:
-    assert set(RECIPES) == set(NETWORKS)
+def test_every_network_that_is_trained_has_a_recipe_and_a_limit() -> None:
+    assert set(RECIPES) == set(NETWORKS) - {"QuantisedDigitNet"}
     limits = {name: recipe.max_test_error_percent for name, recipe in RECIPES.items()}
     assert limits["DigitNet"] <= 0.35
     assert (limits["KerasSimpleNet"], limits["KerasDeepNet"]) == (1.19, 0.74)
