@@ -19,7 +19,7 @@ METADATA_RESPONSE = MODEL.model(
         "source": fields.String(required=True, description="Where it comes from"),
         "license": fields.String(required=True, description="Licence of the weights", example="Apache-2.0"),
         "version": fields.String(required=True, description="First 12 hexadecimal digits of the weights' SHA-512"),
-        "architecture": fields.String(required=True, description="Name of the network", example="DigitNet"),
+        "architecture": fields.String(required=True, description="Name of the network", example="QuantisedDigitNet"),
         "engine": fields.String(required=True, description="What runs it", example="onnx"),
         "device": fields.String(required=True, description="Where it runs", example="cpu"),
         "metrics": fields.Raw(required=True, description="Figures measured when it was trained"),
