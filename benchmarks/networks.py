@@ -1,4 +1,4 @@
-"""Times one digit through every network, with ONNX Runtime on one thread.
+"""Times digits through every network, one at a time and many, with ONNX Runtime on one thread.
 
     python benchmarks/networks.py [--rounds 40] [--output benchmarks/results/networks.json]
 
@@ -25,15 +25,14 @@ from torch import nn
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder is on Python's path, the project's is not
 
+from core.model import BATCH  # noqa: E402
 from model.description import IMAGE_SIZE, WHITE  # noqa: E402
 from model.graph import INPUT, OUTPUT  # noqa: E402
 from model.networks import NETWORKS, FromPixels  # noqa: E402
 from training.export import graph_of  # noqa: E402
 
-CALLS = 200
+DIGITS = 200
 """Digits a round: 2 to 100 ms, much longer than the clock's resolution and shorter than the machine's moods."""
-
-WARM_UP_CALLS = 50
 
 RESULTS = ROOT / "benchmarks" / "results" / "networks.json"
 
@@ -59,24 +58,32 @@ def main() -> None:
 
 
 def measure(networks: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float | int]]:
-    """Return microseconds a digit and the number of parameters of each network."""
+    """Return microseconds a digit, alone and in a batch, and the number of parameters of each network."""
     sessions = {
         name: load(graph_of(FromPixels(network, 0.0, 1 / WHITE), OUTPUT, {})) for name, network in networks.items()
     }
-    digit = np.random.default_rng(0).integers(0, WHITE, (1, IMAGE_SIZE, IMAGE_SIZE), np.uint8, endpoint=True)
-    for session in sessions.values():
-        time_round(session, digit, WARM_UP_CALLS)
-    times: dict[str, list[float]] = {name: [] for name in sessions}
-    for _ in range(rounds):
-        for name, session in sessions.items():
-            times[name].append(time_round(session, digit, CALLS))
+    alone, in_batch = (times(sessions, rounds, count) for count in (1, BATCH))
     return {
         name: {
-            "microseconds": round(statistics.median(times[name]), 1),
+            "microseconds": alone[name],
+            "microseconds_in_batch": in_batch[name],
             "parameters": sum(parameter.numel() for parameter in network.parameters()),
         }
         for name, network in networks.items()
     }
+
+
+def times(sessions: dict[str, onnxruntime.InferenceSession], rounds: int, count: int) -> dict[str, float]:
+    """Return the microseconds a digit of each network when it is given so many at once."""
+    digits = np.random.default_rng(0).integers(0, WHITE, (count, IMAGE_SIZE, IMAGE_SIZE), np.uint8, endpoint=True)
+    calls = max(1, DIGITS // count)
+    for session in sessions.values():
+        time_round(session, digits, max(1, calls // 4))
+    found: dict[str, list[float]] = {name: [] for name in sessions}
+    for _ in range(rounds):
+        for name, session in sessions.items():
+            found[name].append(time_round(session, digits, calls) / count)
+    return {name: round(statistics.median(each), 1) for name, each in found.items()}
 
 
 def load(graph: bytes) -> onnxruntime.InferenceSession:
@@ -86,9 +93,9 @@ def load(graph: bytes) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def time_round(session: onnxruntime.InferenceSession, digit: NDArray[np.uint8], calls: int) -> float:
+def time_round(session: onnxruntime.InferenceSession, digits: NDArray[np.uint8], calls: int) -> float:
     """Return the mean microseconds of a call in one round of so many."""
-    feed = {INPUT: digit}
+    feed = {INPUT: digits}
     start = time.perf_counter()
     for _ in range(calls):
         session.run(None, feed)
@@ -98,7 +105,7 @@ def time_round(session: onnxruntime.InferenceSession, digit: NDArray[np.uint8], 
 def describe_machine() -> dict[str, Any]:
     """Return what the times depend on beside the networks."""
     versions = {"onnxruntime": onnxruntime.__version__, "torch": torch.__version__, "python": platform.python_version()}
-    return {"cpu": cpu_model(), "threads": 1, "batch_size": 1, "versions": versions}
+    return {"cpu": cpu_model(), "threads": 1, "batch_size": BATCH, "versions": versions}
 
 
 def cpu_model() -> str:
@@ -111,13 +118,13 @@ def cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def lines(times: dict[str, dict[str, float | int]]) -> list[str]:
+def lines(networks: dict[str, dict[str, float | int]]) -> list[str]:
     """Return one line a network: its time, and its ratio to the first one's."""
     first = next(iter(NETWORKS))
     return [
-        f"{name:16} {row['microseconds']:8.1f} us a digit, {row['microseconds'] / times[first]['microseconds']:5.2f}"
-        f" times {first}'s, {row['parameters']:9,} parameters"
-        for name, row in times.items()
+        f"{name:17} {row['microseconds']:7.1f} us a digit, {row['microseconds'] / networks[first]['microseconds']:5.2f}"
+        f" times {first}'s, {row['microseconds_in_batch']:7.1f} in a batch, {row['parameters']:9,} parameters"
+        for name, row in networks.items()
     ]
 
 

@@ -47,8 +47,18 @@ def floor(place: Place) -> list[str]:
 
 
 def reference(place: Place) -> list[str]:
-    """Gunicorn with its default workers, sync ones."""
-    options = ["--bind", f"127.0.0.1:{place.port}", "--workers", str(WORKERS), "--no-control-socket"]
+    """Gunicorn with its default workers, sync ones, and not with our settings, which it would find in this folder."""
+    config = place.folder / "gunicorn.conf.py"
+    config.write_text("")
+    options = [
+        "--config",
+        str(config),
+        "--bind",
+        f"127.0.0.1:{place.port}",
+        "--workers",
+        str(WORKERS),
+        "--no-control-socket",
+    ]
     return place.module("-m", "gunicorn", *options, "benchmarks.peers.reference_app:app")
 
 
