@@ -5,14 +5,17 @@ reads the head, and refuses what is malformed or ambiguous.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from gunicorn.config import Config
-from gunicorn.http import Request, RequestParser
-from gunicorn.http.body import Body, ChunkedReader, LengthReader
+from gunicorn.http import Request
 from gunicorn.http.errors import InvalidChunkSize, InvalidHeader, LimitRequestHeaders
+
+from api.heads import read_head
+from core.model import Picture
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -47,12 +50,14 @@ class RawRequest:
         body: All of it, without the framing of chunks, until it is parsed: a body is not kept twice.
         length: Of the body, as its head declares it; None where it came in chunks.
         whole: False where the body is larger than allowed and was not awaited; what is here of it is all there will be.
+        pictures: That were found in the body, if whoever looked took note of them.
     """
 
     head: bytes
     body: bytes
     length: int | None = 0
     whole: bool = True
+    pictures: Sequence[Picture] = ()
 
     @property
     def path(self) -> str:
@@ -66,10 +71,9 @@ class RawRequest:
             ParseException: The head is malformed, or gunicorn and we do not agree on where the body ends; whoever sent
                 it hoped for that.
         """
-        request = next(RequestParser(cfg, [self.head], client))
-        reader = cast(Body, request.body).reader
-        length = reader.length if isinstance(reader, LengthReader) else 0
-        if self.length != (None if isinstance(reader, ChunkedReader) else length):
+        known = read_head(self.head, cfg, client)
+        request = known.new_request(client)
+        if self.length != known.length:
             raise InvalidHeader("CONTENT-LENGTH", req=request)
         if not self.whole:
             request.force_close()

@@ -10,6 +10,7 @@ import selectors
 import socket
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any, cast
@@ -23,6 +24,7 @@ from api.accepting import ACCEPT_PAUSE_S, AcceptingWorker
 from api.clients import Clients
 from api.connection import Answer, Connection, Outbox, Phase
 from api.express import QUICK_BYTES, is_quick
+from api.handling import handle_quickly
 from api.inbox import RawRequest
 from api.metrics import metrics_of
 from api.refusal import Refusals, refusal
@@ -170,7 +172,7 @@ class LoopWorker(AcceptingWorker):
             self._pausing = False  # the others had their chance meanwhile
             if time.perf_counter() - self._round_began + self._round_took > QUICK_WAIT_S:
                 return self._refuse(conn, self._refusals.overloaded(request))
-            return self._deliver(conn, *self._respond(conn, request, self._round_began))
+            return self._deliver(conn, *self._respond(conn, request, self._round_began, partial(handle_quickly, self)))
         if request.length is None and not request.whole:
             return self._refuse(conn, self._refusals.too_large(request))
         if self._in_threads >= self._most_in_threads or self._clients.too_much_held:
@@ -186,9 +188,15 @@ class LoopWorker(AcceptingWorker):
     def _respond_in_time(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[Answer, bool]:
         if time.perf_counter() - arrived > self._service.gate.max_wait_s:
             return [self._refusals.overloaded(request)], False
-        return self._respond(conn, request, arrived)
+        return self._respond(conn, request, arrived, self._handle)
 
-    def _respond(self, conn: Connection, request: RawRequest, arrived: float) -> tuple[Answer, bool]:
+    def _respond(
+        self,
+        conn: Connection,
+        request: RawRequest,
+        arrived: float,
+        handle: Callable[[RawRequest, Request, Outbox], bool],
+    ) -> tuple[Answer, bool]:
         """Return the answer, and whether the connection is good for another request."""
         journal.arrive(arrived)
         outbox = Outbox(conn)
@@ -196,7 +204,7 @@ class LoopWorker(AcceptingWorker):
         parsed: Request | None = None
         try:
             parsed = request.parse(self.cfg, conn.client)
-            keep = self.handle_request(parsed, outbox)  # type: ignore[arg-type]  # it stands in for the connection
+            keep = handle(request, parsed, outbox)
         except (StopIteration, NoMoreData):
             pass
         except Exception as exc:
@@ -205,6 +213,10 @@ class LoopWorker(AcceptingWorker):
         finally:
             journal.close_entry()  # what is logged from now on is not of this request
         return outbox.answer, keep and request.whole
+
+    def _handle(self, _raw: RawRequest, request: Request, outbox: Outbox) -> bool:
+        """Answer any request as gunicorn does; True where the connection is good for another."""
+        return bool(self.handle_request(request, outbox))  # type: ignore[arg-type]  # it stands in for the connection
 
     def handle_error(self, req: Request | None, client: socket.socket, addr: Any, exc: BaseException) -> None:
         """Answer a request that did not reach the application, under an id of its own; the arguments are gunicorn's."""

@@ -1,9 +1,10 @@
 """MNIST's form: 28x28 pixels, light ink on a black border, of MNIST's size, centred by mass."""
 
+import re
+
 import numpy as np
 from PIL import Image
 
-from core.imaging.arrays import Floats
 from model.description import IMAGE_SIZE
 
 MAX_BORDER_INK = 8
@@ -16,7 +17,7 @@ pixels."""
 MOST_EXTENT = 24
 """MNIST's digits are at most 20 pixels long; more than this, specks and lines included, needs fitting."""
 
-LEAST_PEAK = 128
+_PEAK = re.compile(rb"[\x80-\xff]")
 """MNIST's digits reach at least 254; below half of full scale the contrast needs mending."""
 
 _FROM_MIDDLE = np.indices((IMAGE_SIZE, IMAGE_SIZE)).reshape(2, -1) - IMAGE_SIZE // 2
@@ -40,10 +41,9 @@ def has_mnist_form(image: Image.Image, raw: bytes) -> bool:
     box = image.getbbox()
     if box is None or max(box[2] - box[0], box[3] - box[1]) > MOST_EXTENT:
         return False
-    ink = np.frombuffer(raw, np.uint8).astype(np.float32)
-    return float(ink.max()) >= LEAST_PEAK and _is_centred(ink)
+    return _PEAK.search(raw) is not None and _is_centred(raw)
 
 
-def _is_centred(ink: Floats) -> bool:
-    total, down, across = (_MOMENTS @ ink).tolist()
+def _is_centred(raw: bytes) -> bool:
+    total, down, across = (_MOMENTS @ np.frombuffer(raw, np.uint8).astype(np.float32)).tolist()
     return max(abs(down), abs(across)) <= MAX_OFF_CENTRE * total
