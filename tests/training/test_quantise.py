@@ -71,7 +71,10 @@ def test_it_answers_nearly_as_the_network_does(network: DigitNet) -> None:
     digits = random_digits(300, seed=2)
     expected, found = FromPixels(network, MEAN, STD).eval()(digits), from_pixels(quantised(network))(digits)
     assert (found - expected).abs().mean() < 0.05 * expected.std()
-    assert (found.argmax(dim=1) == expected.argmax(dim=1)).float().mean() > 0.95
+    best, second = expected.topk(2).values.unbind(dim=1)
+    clear = best - second > 0.5 * expected.std()  # a network that was not trained hesitates with many
+    assert clear.sum() > 30
+    assert torch.equal(found[clear].argmax(dim=1), expected[clear].argmax(dim=1))
 
 
 def test_everything_is_whole_and_sums_are_exact(network: DigitNet) -> None:
