@@ -33,7 +33,7 @@ def handle_quickly(worker: Worker, raw: RawRequest, request: Request, outbox: Ou
         request: The same as gunicorn has parsed it.
         outbox: Of its connection.
     """
-    head = read_head(raw.head, worker.cfg, outbox.client)
+    head = raw.parsed or read_head(raw.head, worker.cfg, outbox.client)
     environ = head.new_environ(worker.cfg, outbox.client, outbox.server, request.body) | {PICTURES: raw.pictures}
     worker.nr += 1
     worker.alive = worker.alive and worker.nr < worker.max_requests

@@ -14,7 +14,7 @@ from gunicorn.config import Config
 from gunicorn.http import Request
 from gunicorn.http.errors import InvalidChunkSize, InvalidHeader, LimitRequestHeaders
 
-from api.heads import read_head
+from api.heads import Head, read_head
 from core.model import Picture
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ class RawRequest:
         length: Of the body, as its head declares it; None where it came in chunks.
         whole: False where the body is larger than allowed and was not awaited; what is here of it is all there will be.
         pictures: That were found in the body, if whoever looked took note of them.
+        parsed: The head as gunicorn reads it, once it was parsed.
     """
 
     head: bytes
@@ -58,6 +59,7 @@ class RawRequest:
     length: int | None = 0
     whole: bool = True
     pictures: Sequence[Picture] = ()
+    parsed: Head | None = None
 
     @property
     def path(self) -> str:
@@ -71,9 +73,9 @@ class RawRequest:
             ParseException: The head is malformed, or gunicorn and we do not agree on where the body ends; whoever sent
                 it hoped for that.
         """
-        known = read_head(self.head, cfg, client)
-        request = known.new_request(client)
-        if self.length != known.length:
+        self.parsed = read_head(self.head, cfg, client)
+        request = self.parsed.new_request(client)
+        if self.length != self.parsed.length:
             raise InvalidHeader("CONTENT-LENGTH", req=request)
         if not self.whole:
             request.force_close()

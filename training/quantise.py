@@ -33,7 +33,6 @@ nothing is cut off."""
 RANGE_STEPS = 16
 """To the unit; ranges are rounded up to a whole number of steps, so that the last bits of a sum do not matter."""
 
-
 MOST_SUM = 0.9 * LARGEST_SUM
 """Before weights are rounded, which adds less than the rest."""
 

@@ -96,6 +96,8 @@ class _Writer:
         zero = self.constant("zero", np.uint8(0))
         place = f"convolution_{len(self._nodes)}"
         if layer.weight.shape[1] == 1:
+            for tensor in (layer.weight, layer.bias):
+                _whole(tensor, np.dtype(np.int32))  # in float32 too, only whole numbers have exact sums
             weight = self.constant(f"{place}.weight", _array(layer.weight))
             bias = self.constant(f"{place}.bias", _array(layer.bias))
             sums = self.add("Conv", [features, weight, bias], **attributes)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from gunicorn.config import Config
+from gunicorn.http import RequestParser
 from gunicorn.http.errors import ParseException
 
 from api import heads, journal
@@ -178,6 +179,19 @@ def test_only_so_many_heads_are_kept_and_no_long_ones(environ: Environ, monkeypa
     kept = set(heads._known)
     environ(png(f"X-A: {'a' * heads.LONGEST_KNOWN}"))
     assert set(heads._known) == kept
+
+
+def test_a_head_that_is_not_kept_is_still_parsed_once(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[int] = []
+
+    def counting(cfg: Config, source: list[bytes], client: tuple[str, int]) -> Any:
+        parsed.append(len(source[0]))
+        return RequestParser(cfg, source, client)
+
+    monkeypatch.setattr(heads, "RequestParser", counting)
+    sent, _ = answer(worker, png(f"Cookie: {'a' * heads.LONGEST_KNOWN}"), quickly=True)
+    assert sent.startswith(b"HTTP/1.1 200 ")
+    assert len(parsed) == 1
 
 
 def test_a_malformed_head_is_refused_each_time() -> None:

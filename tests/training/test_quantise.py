@@ -144,6 +144,7 @@ def test_channels_that_are_dead_or_constant_stay_so() -> None:
     ("place", "value", "fault"),
     [
         ("stage1.1.weight", 0.5, "no whole numbers of type int8"),
+        ("stage1.0.weight", 0.25, "no whole numbers of type int32"),
         ("stage2.0.weight", 200.0, "no whole numbers of type int8"),
         ("stage3.1.bias", 2.0**24, "may reach"),
         ("stage1.0.multiplier", 0.3, "not one power of two"),
