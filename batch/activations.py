@@ -235,8 +235,19 @@ def _has_ended(crew: Crew, future: Any) -> bool:
         or (f"{future.executor_id}-{future.job_id}", future.call_id) not in crew.environment.lost
     ):
         return False
-    status = crew.executor.internal_storage.get_call_status(future.executor_id, future.job_id, future.call_id)
-    return status is None  # with one, it died of something after its work
+    return not _has_left_word(crew, future)
+
+
+def _has_left_word(crew: Crew, future: Any) -> bool:
+    """Whether an activation that seems lost has told its status: it died of something after its work, or not at all.
+
+    What was forked goes on when the fork server dies, and may be writing its status at this very moment.
+    """
+    storage = crew.executor.internal_storage
+    try:
+        return storage.get_call_status(future.executor_id, future.job_id, future.call_id) is not None
+    except ValueError:  # half of it is there
+        return True
 
 
 def _forget(crew: Crew, future: Any) -> None:

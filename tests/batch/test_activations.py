@@ -1,5 +1,6 @@
 """What is tried again, split and given up, with an executor that runs everything at once and in this process."""
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -139,3 +140,26 @@ def test_a_folder_of_this_machine_is_out_of_reach_of_another(crew: Crew) -> None
     refuse_unreachable(crew, "s3://bucket/prefix")
     with pytest.raises(BatchError, match="out of reach of somewhere: take s3://"):
         refuse_unreachable(crew, "s3://bucket/prefix", "scans")
+
+
+def test_a_status_that_is_being_written_is_waited_for(crew: Crew) -> None:
+    """Its process was forked, and goes on when the fork server dies."""
+    crew.environment = SimpleNamespace(lost={("executor-job", "call")})
+    handed_out: list[Done] = []
+
+    def hand_out(function: Callable[..., Any], tasks: Sequence[dict[str, Task]], **_: object) -> list[Done]:
+        handed_out.extend(Done(function, task["task"]) for task in tasks)
+        for future in handed_out:
+            future.ready = future.success = future.done = False
+        return handed_out
+
+    def half_a_status(*_: str) -> dict[str, Any]:
+        for future in handed_out:
+            future.ready = True
+        return json.loads('{"type": "__en')  # type: ignore[no-any-return] # nothing is returned
+
+    crew.executor.map = hand_out
+    crew.executor.internal_storage.get_call_status = half_a_status
+    tasks: list[Task] = [(1, 2)]
+    assert list(run(crew, lambda task, storage: sum(task), iter(tasks), split)) == [((1, 2), 3)]  # noqa: ARG005
+    assert crew.failures == 0
