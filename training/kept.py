@@ -42,16 +42,15 @@ class Kept:
         return predict_logits(network.to(device), digits, self.mean, self.std, device)
 
 
-def keep(learner: Learner, training: Digits) -> Kept:
+def keep(learner: Learner) -> Kept:
     """Return what is kept of a finished training: the averaged weights, in whole numbers if the recipe says so.
 
     Args:
         learner: After its last epoch.
-        training: The digits that it learned.
     """
     recipe = learner.recipe
     trained = Kept(recipe.architecture, recipe.mean, recipe.std, kept_weights(learner))
-    return in_whole_numbers(trained, training) if recipe.quantised else trained
+    return in_whole_numbers(trained, learner.digits) if recipe.quantised else trained
 
 
 def in_whole_numbers(trained: Kept, training: Digits) -> Kept:

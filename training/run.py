@@ -119,9 +119,9 @@ def train(job: Job, ancestors: Sequence[Record] = ()) -> Description:
     learner, progress = _start(job, training, checkpoint)
     watchers = _watchers(job)
     with watching(watchers, progress.epoch):
-        for epoch in _fit(job, learner, progress, training, validation):
+        for epoch in _fit(job, learner, progress, validation):
             _note(job, epoch, watchers, checkpoint, {"learner": learner.state_dict(), "progress": asdict(progress)})
-        kept = keep(learner, training)
+        kept = keep(learner)
         description = _describe(job, kept, len(training), validation)
         _refuse_if_missed(job, description, checkpoint)
         outcome = {"history": progress.history, "metrics": description.metrics, "ancestors": list(ancestors)}
@@ -179,16 +179,16 @@ def _start(job: Job, training: Digits, checkpoint: Checkpoint) -> tuple[Learner,
     """Return a network before its first epoch, or after the last one that an interrupted run has finished."""
     torch.manual_seed(job.recipe.seed)
     steps = steps_per_epoch(training, job.recipe.batch_size, DRY_RUN_STEPS if job.dry_run else None)
-    learner = Learner(job.recipe, job.machine, steps)
+    learner = Learner(job.recipe, job.machine, training, steps)
     return learner, _resumed(job, learner, checkpoint)
 
 
-def _fit(job: Job, learner: Learner, progress: Progress, training: Digits, validation: Digits) -> Iterator[Epoch]:
+def _fit(job: Job, learner: Learner, progress: Progress, validation: Digits) -> Iterator[Epoch]:
     """Do the epochs that are left, and yield what each came to."""
     while progress.epoch < job.recipe.epochs:
         began = time.monotonic()
         progress.epoch += 1
-        loss = learner.train_epoch(training, f"epoch {progress.epoch}/{job.recipe.epochs}")
+        loss = learner.train_epoch(f"epoch {progress.epoch}/{job.recipe.epochs}")
         _validate(learner, progress, validation, loss)
         seconds = time.monotonic() - began
         yield Epoch(
@@ -197,7 +197,7 @@ def _fit(job: Job, learner: Learner, progress: Progress, training: Digits, valid
             loss=loss,
             validation_loss=progress.history[-1]["validation_loss"],
             validation_errors=int(progress.history[-1]["validation_errors"]),
-            learning_rate=float(learner.scheduler.get_last_lr()[0]),
+            learning_rate=learner.learning_rate,
             seconds=seconds,
             images_per_second=learner.steps_per_epoch * job.recipe.batch_size / seconds,
         )

@@ -10,7 +10,6 @@ import pytest
 from core.integrity import read_verified
 from training import __main__ as command
 from training import ancestors
-from training.data import Digits
 from training.loop import Learner
 from training.recipe import RECIPES
 
@@ -43,9 +42,9 @@ def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     epochs: list[str] = []
     train_epoch = Learner.train_epoch
 
-    def counted(learner: Learner, digits: Digits, title: str) -> float:
+    def counted(learner: Learner, title: str) -> float:
         epochs.append(title)
-        return train_epoch(learner, digits, title)
+        return train_epoch(learner, title)
 
     monkeypatch.setattr(Learner, "train_epoch", counted)
     return epochs

@@ -28,12 +28,12 @@ def interrupt_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
     """Have Ctrl-C pressed in the epoch after so many."""
     train_epoch, done = Learner.train_epoch, 0
 
-    def interrupted(learner: Learner, digits: Digits, title: str) -> float:
+    def interrupted(learner: Learner, title: str) -> float:
         nonlocal done
         done += 1
         if done > epochs:
             raise KeyboardInterrupt
-        return train_epoch(learner, digits, title)
+        return train_epoch(learner, title)
 
     monkeypatch.setattr(Learner, "train_epoch", interrupted)
 
@@ -108,9 +108,9 @@ def test_test_set_is_opened_once_and_last(train: Train, monkeypatch: pytest.Monk
         events.append("test")
         return load_test(root)
 
-    def trained(learner: Learner, digits: Digits, title: str) -> float:
+    def trained(learner: Learner, title: str) -> float:
         events.append("epoch")
-        return train_epoch(learner, digits, title)
+        return train_epoch(learner, title)
 
     monkeypatch.setattr(run, "load_test", opened)
     monkeypatch.setattr(Learner, "train_epoch", trained)
