@@ -64,7 +64,9 @@ class Learner:
         self.optimizers = optimizers_of(self.network, recipe)
         steps = recipe.epochs * steps_per_epoch
         self.schedulers = [
-            OneCycleLR(optimizer, optimizer.defaults["lr"], total_steps=steps, pct_start=WARM_UP_SHARE)
+            OneCycleLR(
+                optimizer, optimizer.defaults["lr"], total_steps=steps, pct_start=WARM_UP_SHARE, cycle_momentum=False
+            )
             for optimizer in self.optimizers
         ]
         self.focus = Focus(len(digits))
