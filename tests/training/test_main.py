@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -57,27 +58,36 @@ def test_learns_writes_and_describes(train: Train, tmp_path: Path) -> None:
     assert re.fullmatch(r"[0-9a-f]{40}(-dirty)?", record["commit"])
 
 
-def test_two_runs_give_the_same_bytes(train: Train, tmp_path: Path) -> None:
-    assert train("first", work="work1") == 0
+@pytest.mark.parametrize("architecture", ["MyConvNet", "DigitNet"])
+def test_two_runs_give_the_same_bytes(train: Train, tmp_path: Path, architecture: str) -> None:
+    """Of the network with the simplest recipe, and of the one whose recipe takes part in everything."""
+    run_it = partial(train, *("assets", "--architecture", architecture, "--name", "same"))
+    assert run_it(work="work1") == 0
+    first = read_verified(tmp_path / "assets")
     torch.rand(100)
-    assert train("second", work="work2") == 0
-    assert train("third", "--seed", "2", work="work3") == 0
-    first, second, third = (read_verified(tmp_path / name) for name in ("first", "second", "third"))
-    assert first == second
-    assert first["my-conv-net.pt"] != third["my-conv-net.pt"]
+    assert run_it(work="work2") == 0
+    assert read_verified(tmp_path / "assets") == first
+    assert run_it("--seed", "2", work="work3") == 0
+    assert read_verified(tmp_path / "assets")["same.pt"] != first["same.pt"]
 
 
+@pytest.mark.parametrize("architecture", ["MyConvNet", "DigitNet"])
 def test_resumed_run_gives_the_bytes_of_an_uninterrupted_one(
-    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    train: Train,
+    tmp_path: Path,
+    architecture: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level("INFO")
-    assert train("whole", work="other") == 0
+    kind = ("--architecture", architecture)
+    assert train("whole", *kind, work="other") == 0
     with monkeypatch.context() as patched:
         interrupt_after(patched, epochs=2)
-        assert train("resumed") == INTERRUPTED
+        assert train("resumed", *kind) == INTERRUPTED
     assert not (tmp_path / "resumed").exists()
     assert "going on" not in caplog.text
-    assert train("resumed") == 0
+    assert train("resumed", *kind) == 0
     assert "going on after epoch 2" in caplog.text
     assert read_verified(tmp_path / "resumed") == read_verified(tmp_path / "whole")
 
