@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -99,9 +99,15 @@ def test_a_service_that_is_away_or_silent() -> None:
 
 def test_one_address_cannot_have_all_connections() -> None:
     with recording() as (upstream, _), proxying(upstream, connections=1) as proxy:
-        with socket.create_connection(proxy.address, timeout=10) as client:
-            client.sendall(HALF_AN_UPLOAD)
-            wait_for(lambda: requests.get(proxy.url, timeout=10).status_code == 429)
+        with ExitStack() as held:
+
+            def is_refused_beside_an_upload() -> bool:
+                """Unless the request comes first, and the upload is refused."""
+                client = held.enter_context(socket.create_connection(proxy.address, timeout=10))
+                client.sendall(HALF_AN_UPLOAD)
+                return requests.get(proxy.url, timeout=10).status_code == 429
+
+            wait_for(is_refused_beside_an_upload)
             answer = requests.get(proxy.url, timeout=10)
             assert_error(answer, 429, "too_many_connections")
             assert answer.headers["Retry-After"] == "1"
