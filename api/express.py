@@ -21,6 +21,7 @@ from api.service import Service
 from api.uploads import IMAGE_FIELDS
 from core.gate import Gate
 from core.image import is_quick as is_quick_picture
+from core.image import may_be_quick
 from core.model import Picture
 
 if TYPE_CHECKING:
@@ -99,21 +100,21 @@ class Express:
             return None
 
     def _read_in_turn(self, environ: "WSGIEnvironment") -> bytes | None:
+        candidates = self._find_candidates(environ)
+        if not 1 <= len(candidates) <= self._service.max_images:
+            return None  # none, or too many, which is for Flask to say
         watch = journal.current().watch
         with self._lane.turn(watch.started):
             watch.lap("queue")
-            return self._read(self._find_pictures(environ))
+            return self._read(_quick(candidates))
 
     def _read(self, pictures: Sequence[Picture]) -> bytes | None:
-        """Return the answer; None where there is no picture, or too many, which is for Flask to say."""
-        if not 1 <= len(pictures) <= self._service.max_images:
-            return None
-        return write_answer(self._service.read(pictures))
+        return write_answer(self._service.read(pictures)) if pictures else None
 
-    def _find_pictures(self, environ: "WSGIEnvironment") -> list[Picture]:
+    def _find_candidates(self, environ: "WSGIEnvironment") -> list[Picture]:
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         environ["wsgi.input"] = FleetingBody(body)
-        return find_quick_pictures(environ.get("CONTENT_TYPE", ""), body)
+        return _candidates(environ.get("CONTENT_TYPE", ""), body)
 
 
 def raise_failure() -> None:
@@ -129,11 +130,20 @@ def find_quick_pictures(content_type: str, body: bytes) -> list[Picture]:
         content_type: Of the request.
         body: All of it.
     """
+    return _quick(_candidates(content_type, body))
+
+
+def _candidates(content_type: str, body: bytes) -> list[Picture]:
+    """Return the pictures of a body if none but their pixels can tell that they are not quick."""
     if content_type == "image/png":
         pictures = [Picture(body)]
     else:
         found = CONTENT_TYPE.fullmatch(content_type)
         pictures = _files(b"--" + found[2].encode(), body) if found else []
+    return pictures if all(may_be_quick(picture.data) for picture in pictures) else []
+
+
+def _quick(pictures: list[Picture]) -> list[Picture]:
     return pictures if all(is_quick_picture(picture.data) for picture in pictures) else []
 
 

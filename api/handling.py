@@ -17,7 +17,7 @@ from gunicorn.workers.base import Worker
 
 from api.connection import Outbox
 from api.express import PICTURES
-from api.heads import read_head
+from api.heads import Head
 from api.inbox import RawRequest
 
 if TYPE_CHECKING:
@@ -33,10 +33,11 @@ def handle_quickly(worker: Worker, raw: RawRequest, request: Request, outbox: Ou
         request: The same as gunicorn has parsed it.
         outbox: Of its connection.
     """
-    head = raw.parsed or read_head(raw.head, worker.cfg, outbox.client)
+    head = cast(Head, raw.parsed)  # which the request was made of
     environ = head.new_environ(worker.cfg, outbox.client, outbox.server, request.body) | {PICTURES: raw.pictures}
     worker.nr += 1
-    worker.alive = worker.alive and worker.nr < worker.max_requests
+    if worker.nr >= worker.max_requests:
+        worker.alive = False
     keep = worker.alive and bool(worker.cfg.keepalive) and not request.should_close()
     response = QuickResponse()
     body = response.complete(cast("WSGIApplication", worker.wsgi), environ)

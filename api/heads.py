@@ -1,4 +1,4 @@
-"""What gunicorn makes of a request's head, kept for the next one: clients send the same head over and over.
+"""What gunicorn makes of a request's head, kept for the next one: many clients send the same head over and over.
 
 gunicorn's parser and its WSGI environment depend on nothing but the bytes of a head, the address that they come from,
 and the server's settings. To look up equal bytes takes a hundredth of the time, and can admit nothing new.
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 256
 LONGEST_KNOWN = 2048
-"""Bytes of a head that is kept: half a megabyte in all, and few have a longer one."""
+"""Bytes of a head that is kept; few have a longer one."""
+
+MOST_FIELDS = 32
+"""In a head that is kept. gunicorn makes ten kilobytes of so many, so all that is kept stays below four megabytes."""
 
 _OF_ONE_CONNECTION = ("wsgi.input", "wsgi.early_hints", "gunicorn.socket", "REMOTE_PORT", "SERVER_NAME", "SERVER_PORT")
 
@@ -49,7 +52,7 @@ class Head:
         return request
 
     def new_environ(self, cfg: Config, client: Address, server: Address, body: object) -> "WSGIEnvironment":
-        """Return the WSGI environment of a request with this head, as gunicorn makes it.
+        """Return the WSGI environment of a request with this head, as gunicorn makes it but for its socket's two keys.
 
         Args:
             cfg: The server's settings.
@@ -67,6 +70,7 @@ class Head:
 
 
 _known: dict[tuple[bytes, str], Head] = {}
+"""Those that were asked for last, the latest at the end."""
 
 
 def read_head(head: bytes, cfg: Config, client: Address) -> Head:
@@ -76,15 +80,17 @@ def read_head(head: bytes, cfg: Config, client: Address) -> Head:
         ParseException: It is malformed.
     """
     key = (head, client[0])
-    found = _known.get(key)
-    if found is None:
-        request = next(RequestParser(cfg, [head], client))
-        found = Head(request, _declared_length(request))
-        if len(head) <= LONGEST_KNOWN:
-            if len(_known) >= MOST_KNOWN:
-                _known.clear()
-            _known[key] = found
+    found = _known.pop(key, None) or _parse(head, cfg, client)
+    if len(head) <= LONGEST_KNOWN and len(found.request.headers) <= MOST_FIELDS:
+        if len(_known) >= MOST_KNOWN:
+            del _known[next(iter(_known))]
+        _known[key] = found
     return found
+
+
+def _parse(head: bytes, cfg: Config, client: Address) -> Head:
+    request = next(RequestParser(cfg, [head], client))
+    return Head(request, _declared_length(request))
 
 
 def _declared_length(request: Request) -> int | None:

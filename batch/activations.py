@@ -26,6 +26,9 @@ ATTEMPTS = 3
 MOST_FAILURES = 24
 """Attempts in a row that fail with none between that succeeds: then it is not the pictures, and the job stops."""
 
+LAST_WORDS_S = 5.0
+"""In which an activation may still write its status after its process was lost; half of one is no word after them."""
+
 PACKAGES = ["batch", "config", "core", "model"]
 """Ours, which are sent to a worker on another machine; it must have installed all others."""
 
@@ -230,24 +233,22 @@ def _is_ready(future: Any) -> bool:
 def _has_ended(crew: Crew, future: Any) -> bool:
     if _is_ready(future):
         return True
-    if (
-        crew.environment is None
-        or (f"{future.executor_id}-{future.job_id}", future.call_id) not in crew.environment.lost
-    ):
+    if crew.environment is None:
         return False
-    return not _has_left_word(crew, future)
+    since = crew.environment.lost.get((f"{future.executor_id}-{future.job_id}", future.call_id))
+    return since is not None and not _has_left_word(crew, future, since)
 
 
-def _has_left_word(crew: Crew, future: Any) -> bool:
-    """Whether an activation that seems lost has told its status: it died of something after its work, or not at all.
+def _has_left_word(crew: Crew, future: Any, since: float) -> bool:
+    """Whether an activation that is lost since then has told its status: it died of something after its work.
 
-    What was forked goes on when the fork server dies, and may be writing its status at this very moment.
+    Or not at all: what was forked goes on when the fork server dies, and may be writing its status at this very moment.
     """
     storage = crew.executor.internal_storage
     try:
         return storage.get_call_status(future.executor_id, future.job_id, future.call_id) is not None
     except ValueError:  # half of it is there
-        return True
+        return time.monotonic() - since < LAST_WORDS_S
 
 
 def _forget(crew: Crew, future: Any) -> None:

@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -33,12 +34,12 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
     """What runs the activations of an executor; its configuration is Lithops' own of `localhost`.
 
     Attributes:
-        lost: The activations whose process died: their `job_key` and `call_id`.
+        lost: The activations whose process died: their `job_key` and `call_id`, and when, by `time.monotonic`.
     """
 
     def __init__(self, config: dict[str, Any]) -> None:
         super().__init__(config)
-        self.lost: set[tuple[str, str]] = set()
+        self.lost: dict[tuple[str, str], float] = {}
         self._running: set[ForkServerProcess] = set()
 
     def setup(self) -> None:
@@ -55,13 +56,13 @@ class ForkingEnvironment(DefaultEnvironment):  # type: ignore[misc] # Lithops sa
         try:
             process.start()
         except (OSError, EOFError):  # the fork server has died; another is started for the next
-            self.lost.add((job_key, call_id))
+            self.lost[job_key, call_id] = time.monotonic()
             return
         self._running.add(process)
         process.join()
         self._running.discard(process)
         if process.exitcode:
-            self.lost.add((job_key, call_id))
+            self.lost[job_key, call_id] = time.monotonic()
 
     def stop(self, job_keys: Sequence[str] | None = None) -> None:
         """End what runs."""

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # a script's own folder is on Python's path, the project's is not
 
 from core.model import BATCH  # noqa: E402
-from model.description import IMAGE_SIZE, WHITE  # noqa: E402
+from model.description import AS_PIXELS, IMAGE_SIZE, WHITE  # noqa: E402
 from model.graph import INPUT, OUTPUT  # noqa: E402
 from model.networks import NETWORKS, FromPixels  # noqa: E402
 from training.export import graph_of  # noqa: E402
@@ -59,9 +59,7 @@ def main() -> None:
 
 def measure(networks: dict[str, nn.Module], rounds: int) -> dict[str, dict[str, float | int]]:
     """Return microseconds a digit, alone and in a batch, and the number of parameters of each network."""
-    sessions = {
-        name: load(graph_of(FromPixels(network, 0.0, 1 / WHITE), OUTPUT, {})) for name, network in networks.items()
-    }
+    sessions = {name: load(graph_of(FromPixels(network, *AS_PIXELS), OUTPUT, {})) for name, network in networks.items()}
     alone, in_batch = (times(sessions, rounds, count) for count in (1, BATCH))
     return {
         name: {

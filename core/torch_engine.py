@@ -23,6 +23,7 @@ class TorchEngine:
     def __init__(self, network: nn.Module, mean: float, std: float, device: str = "cpu") -> None:
         """Take a network with its weights, and on which device to run it; arguments are those of `FromPixels`."""
         self.device = device
+        torch.backends.cudnn.allow_tf32 = False  # its 11 bits round whole numbers that are exact in float32
         self._network = FromPixels(network, mean, std).to(device).eval()
 
     @torch.inference_mode()

@@ -20,6 +20,9 @@ LABELS = tuple("0123456789")
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081
 """Mean and standard deviation of MNIST's training pixels scaled to 0..1, rounded as in pytorch/examples."""
 
+AS_PIXELS = (0.0, 1 / WHITE)
+"""Mean and standard deviation for a network that sees pixels, 0 to 255, as they are."""
+
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Metric = float | int | str
 

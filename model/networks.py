@@ -132,7 +132,7 @@ class QuantisedConvolution(nn.Module):
 class QuantisedDigitNet(DigitNet):
     """The default network as it is served: `DigitNet` in whole numbers, more than twice as fast where they are bytes.
 
-    Its images are the pixels themselves, 0 to 255, which mean 0 and standard deviation 1 / 255 say.
+    Its images are the pixels themselves, which `AS_PIXELS` says.
     Source: Jacob et al., "Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only Inference"
         (CVPR 2018).
     """

@@ -6,7 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from model.description import WHITE
+from model.description import AS_PIXELS
 from model.networks import NETWORKS, DigitNet, QuantisedDigitNet
 from training.data import Digits
 from training.evaluate import predict_logits
@@ -58,4 +58,4 @@ def in_whole_numbers(trained: Kept, training: Digits) -> Kept:
     network = cast(DigitNet, NETWORKS[trained.architecture]())
     network.load_state_dict(trained.weights)
     quantised = quantise(network, training, trained.mean, trained.std)
-    return Kept(QuantisedDigitNet.__name__, 0.0, 1 / WHITE, quantised.state_dict())
+    return Kept(QuantisedDigitNet.__name__, *AS_PIXELS, quantised.state_dict())

@@ -29,8 +29,8 @@ class KernelMuon(Muon):
     def step(self, closure: Callable[[], float] | None = None) -> Any:
         """Move the kernels along the gradients that they have."""
         for kernel, matrix in zip(self.kernels, self.param_groups[0]["params"], strict=True):
-            if kernel.grad is not None:
-                matrix.grad = _matrix(kernel.grad.contiguous(memory_format=torch.channels_last))
+            gradient = kernel.grad
+            matrix.grad = None if gradient is None else _matrix(gradient.contiguous(memory_format=torch.channels_last))
         return super().step(closure)  # type: ignore[no-untyped-call]
 
 

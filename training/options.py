@@ -87,7 +87,11 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe", "defaults that depend on the architecture: training/recipe.py")
     group.add_argument("--architecture", choices=sorted(RECIPES), default="DigitNet", help="network to train")
     group.add_argument(
-        "--epochs", type=whole_number, default=argparse.SUPPRESS, metavar="N", help="passes over the training images"
+        "--epochs",
+        type=whole_number,
+        default=argparse.SUPPRESS,
+        metavar="N",
+        help="of as many steps as the training images fill batches",
     )
     group.add_argument("--batch-size", type=whole_number, default=argparse.SUPPRESS, metavar="N", help="images a step")
     group.add_argument(
@@ -95,7 +99,7 @@ def _add_recipe_options(parser: argparse.ArgumentParser) -> None:
         type=_positive,
         default=argparse.SUPPRESS,
         metavar="X",
-        help="highest learning rate of the one-cycle schedule",
+        help="highest learning rate of AdamW, in the one-cycle schedule; Muon's is the recipe's",
     )
     group.add_argument(
         "--seed", type=int, default=argparse.SUPPRESS, metavar="N", help="of weights, order and augmentation"

@@ -16,7 +16,8 @@ class Recipe:
         mean: Subtracted from pixels scaled to 0..1; `std` divides what is left.
         std: See `mean`.
         epochs: Of as many steps as the training digits fill batches.
-        visited: Share of the digits from one choice of `training.focus` to the next; 1 visits each once an epoch.
+        visited: Share of the digits from one choice of `training.focus` to the next. 1 visits each once an epoch, but
+            for a few that do not fill a batch.
         batch_size: Digits a step.
         lr: Highest learning rate of the one-cycle schedule, of AdamW.
         muon_lr: The same of Muon, see `training.optimise`; with 0 AdamW moves all weights.

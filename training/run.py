@@ -172,6 +172,7 @@ def make_deterministic(machine: Machine) -> None:
     # nothing reads memory before it is written here, and to fill it all the same takes a seventh of the time
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = False  # its 11 bits round whole numbers that are exact in float32
     torch.set_num_threads(machine.threads)
 
 

@@ -1,4 +1,5 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from PIL import Image
 from werkzeug.test import TestResponse
 
 from api import express
-from api.express import MOST_BYTES, find_quick_pictures
+from api.express import MOST_BYTES, Express, find_quick_pictures
 from api.service import Service
 from core.model import Picture, Reading
 from tests.conftest import AppFactory
@@ -168,3 +169,28 @@ def test_the_pictures_within_the_body_are_found() -> None:
     other = band_png(b5=255)
     pictures = find_quick_pictures(BOUNDED, form(part(), part(data=other)))
     assert pictures == [Picture(PNG, "x.png"), Picture(other, "x.png")]
+
+
+@pytest.fixture
+def held_lane(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Of an application whose lane is taken by another request for good."""
+    with ExitStack() as stack:
+        init = Express.__init__
+
+        def hold(self: Express, *arguments: Any) -> None:
+            init(self, *arguments)
+            stack.enter_context(self._lane.turn())
+
+        monkeypatch.setattr(Express, "__init__", hold)
+        yield
+
+
+@pytest.mark.usefixtures("held_lane")
+def test_many_digits_take_turns(send: Send) -> None:
+    assert_error(send(BOUNDED, form(part(), part()), max_wait_s=0.01), 503, "overloaded")
+
+
+@pytest.mark.usefixtures("held_lane")
+@pytest.mark.parametrize("kind", ["two pictures, one slow", "many pixels", "too many pictures", "text"])
+def test_what_is_not_for_the_lane_does_not_wait_for_it(send: Send, kind: str) -> None:
+    assert send(*UNUSUAL[kind], max_wait_s=0.01).status_code != 503

@@ -3,7 +3,9 @@
 import logging
 import re
 import sys
+import time
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import pytest
@@ -100,12 +102,14 @@ def test_the_answer_is_that_of_gunicorn(worker: Any, received: bytes) -> None:
     assert worker.logged[0] == worker.logged[1]
 
 
-def test_the_date_is_now(worker: Any) -> None:
-    outbox = Outbox(Conn())  # type: ignore[arg-type]
-    raw = arrived(LIVE)
-    assert is_quick(raw)
-    handle_quickly(worker, raw, raw.parse(worker.cfg, outbox.client), outbox)
-    assert re.search(rb"\r\nDate: \w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT\r\n", b"".join(outbox.answer))
+def test_the_date_is_now(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for second in (1_790_000_000, 1_790_000_001, 1_790_000_001):
+        monkeypatch.setattr(time, "time", lambda now=second: now + 0.9)
+        outbox = Outbox(Conn())  # type: ignore[arg-type]
+        raw = arrived(LIVE)
+        assert is_quick(raw)
+        handle_quickly(worker, raw, raw.parse(worker.cfg, outbox.client), outbox)
+        assert f"\r\nDate: {formatdate(second, usegmt=True)}\r\n".encode() in b"".join(outbox.answer)
 
 
 @pytest.mark.parametrize("change", ["stopping", "no keep-alive", "last of many"])
@@ -179,6 +183,23 @@ def test_only_so_many_heads_are_kept_and_no_long_ones(environ: Environ, monkeypa
     kept = set(heads._known)
     environ(png(f"X-A: {'a' * heads.LONGEST_KNOWN}"))
     assert set(heads._known) == kept
+
+
+def test_what_is_asked_for_often_outlasts_what_is_not(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "_known", {})
+    monkeypatch.setattr(heads, "MOST_KNOWN", 3)
+    often = arrived(png("X-A: often")).head
+    for number in range(10):
+        environ(png(f"X-A: {number}"))
+        environ(png("X-A: often"))
+    assert len(heads._known) == 3
+    assert often in {head for head, _ in heads._known}
+
+
+def test_a_head_of_very_many_fields_is_not_kept(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "_known", {})
+    environ(png(*(f"X{number}: a" for number in range(heads.MOST_FIELDS))))
+    assert not heads._known
 
 
 def test_a_head_that_is_not_kept_is_still_parsed_once(worker: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,14 @@
 """What is tried again, split and given up, with an executor that runs everything at once and in this process."""
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from batch.activations import ATTEMPTS, MOST_FAILURES, Crew, refuse_unreachable, run
+from batch.activations import ATTEMPTS, LAST_WORDS_S, MOST_FAILURES, Crew, refuse_unreachable, run
 from batch.batches import halves
 from batch.failures import BatchError, Failure, Unread
 
@@ -142,24 +143,40 @@ def test_a_folder_of_this_machine_is_out_of_reach_of_another(crew: Crew) -> None
         refuse_unreachable(crew, "s3://bucket/prefix", "scans")
 
 
-def test_a_status_that_is_being_written_is_waited_for(crew: Crew) -> None:
+class Lost(Done):
+    """A future whose process is gone."""
+
+    ready = success = done = False
+
+
+def lose(crew: Crew, since: float, status: Callable[..., Any]) -> None:
+    """Have all activations lost since then, and their status read so."""
+    crew.environment = SimpleNamespace(lost={("executor-job", "call"): since})
+    crew.executor.map = lambda function, tasks, **_: [Lost(function, task["task"]) for task in tasks]
+    crew.executor.internal_storage.get_call_status = status
+
+
+def half_a_status(*_: str) -> Any:
+    return json.loads('{"type": "__en')
+
+
+def test_a_status_that_is_being_written_is_waited_for(crew: Crew, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its process was forked, and goes on when the fork server dies."""
-    crew.environment = SimpleNamespace(lost={("executor-job", "call")})
-    handed_out: list[Done] = []
 
-    def hand_out(function: Callable[..., Any], tasks: Sequence[dict[str, Task]], **_: object) -> list[Done]:
-        handed_out.extend(Done(function, task["task"]) for task in tasks)
-        for future in handed_out:
-            future.ready = future.success = future.done = False
-        return handed_out
+    def half_a_status_first(*_: str) -> Any:
+        monkeypatch.setattr(Lost, "ready", True)
+        return half_a_status()
 
-    def half_a_status(*_: str) -> dict[str, Any]:
-        for future in handed_out:
-            future.ready = True
-        return json.loads('{"type": "__en')  # type: ignore[no-any-return] # nothing is returned
-
-    crew.executor.map = hand_out
-    crew.executor.internal_storage.get_call_status = half_a_status
+    lose(crew, time.monotonic(), half_a_status_first)
     tasks: list[Task] = [(1, 2)]
     assert list(run(crew, lambda task, storage: sum(task), iter(tasks), split)) == [((1, 2), 3)]  # noqa: ARG005
     assert crew.failures == 0
+
+
+@pytest.mark.parametrize("status", [half_a_status, lambda *_: None], ids=["half", "none"])
+def test_a_status_that_stays_half_is_none(crew: Crew, status: Callable[..., Any]) -> None:
+    lose(crew, time.monotonic() - LAST_WORDS_S, status)
+    tasks: list[Task] = [(1,)]
+    [(task, failure)] = run(crew, lambda task, storage: sum(task), iter(tasks), split)  # noqa: ARG005
+    assert (task, isinstance(failure, Failure) and failure.died) == ((1,), True)
+    assert crew.failures == ATTEMPTS

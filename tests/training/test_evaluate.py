@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model.description import AS_PIXELS
 from training.calibrate import HIGHEST, LOWEST, fit_temperature
 from training.data import Digits
 from training.evaluate import (
@@ -32,7 +33,7 @@ def test_logits_come_in_order_and_without_dropout() -> None:
     images[:, 0, 0] = torch.arange(2500) % 256
     digits = Digits(images, torch.zeros(2500, dtype=torch.int64))
     cpu = torch.device("cpu")
-    logits = predict_logits(FirstPixel().train(), digits, 0.0, 1 / 255, cpu)
+    logits = predict_logits(FirstPixel().train(), digits, *AS_PIXELS, cpu)
     assert torch.equal(logits[:, 0], (torch.arange(2500) % 256).float())
     centred = predict_logits(FirstPixel().train(), digits, 0.5, 0.5, cpu)
     assert torch.allclose(centred[:256, 0], torch.linspace(-1, 1, 256), atol=1e-6)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import CheckpointError
-from model.description import WHITE
+from model.description import AS_PIXELS, WHITE
 from model.graph import INPUT, OUTPUT
 from model.networks import LARGEST_SUM, Calibrated, DigitNet, FromPixels, QuantisedConvolution, QuantisedDigitNet
 from training.data import Digits
@@ -54,7 +54,7 @@ def quantised(network: DigitNet) -> QuantisedDigitNet:
 
 
 def from_pixels(network: QuantisedDigitNet) -> FromPixels:
-    return FromPixels(network, 0.0, 1 / WHITE).eval()
+    return FromPixels(network, *AS_PIXELS).eval()
 
 
 def run_graph(graph: bytes, digits: Tensor, output: str = OUTPUT) -> Tensor:

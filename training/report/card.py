@@ -21,7 +21,8 @@ TEMPLATE = Path(__file__).with_name("card.md")
 
 QUANTISED = """
 Afterwards the weights were rounded to whole numbers of seven bits, and what passes between convolutions to bytes
-(`training/quantise.py`). Sums are exact, so PyTorch and ONNX Runtime agree to the last bit, on any machine.
+(`training/quantise.py`). Their sums are exact, so what the convolutions tell the classifier is the same to the last bit
+in PyTorch and in ONNX Runtime.
 """
 
 
