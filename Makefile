@@ -26,8 +26,9 @@ SIGNED = for artifact in $(patsubst %/,%,$(TARGET)); do echo "$$artifact" && $(B
 TORCH_INDEX ?= $(if $(shell command -v nvidia-smi),,https://download.pytorch.org/whl/cpu)
 INSTALL = PIP_QUIET=1 PYTHON=$(BIN)/python ./install.sh
 
-# uv pip compile keeps the versions of a lock that is there; make lock LOCK_FLAGS=--upgrade takes the newest.
-LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --custom-compile-command "make lock" $(LOCK_FLAGS)
+# uv pip compile keeps the versions of a lock that is there; make lock LOCK_FLAGS=--upgrade takes the newest. Extras stay in the lock, as
+# older pips, Debian's 23.0 among them, take pydantic[email] for something that is not pinned.
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --custom-compile-command "make lock" $(LOCK_FLAGS)
 SETS := $(filter-out requirements,$(basename $(wildcard requirements*.txt)))
 SBOM ?= sbom.json
 
