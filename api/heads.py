@@ -4,6 +4,8 @@ gunicorn's parser and its WSGI environment depend on nothing but the bytes of a 
 and the server's settings. To look up equal bytes takes a hundredth of the time, and can admit nothing new.
 """
 
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
@@ -69,8 +71,11 @@ class Head:
         return {**self.environ, **ends, "wsgi.input": body}
 
 
-_known: dict[tuple[bytes, str], Head] = {}
+_known: OrderedDict[tuple[bytes, str], Head] = OrderedDict()
 """Those that were asked for last, the latest at the end."""
+
+_lock = threading.Lock()
+"""Held for a look into them: threads parse heads as well as the loop."""
 
 
 def read_head(head: bytes, cfg: Config, client: Address) -> Head:
@@ -80,11 +85,17 @@ def read_head(head: bytes, cfg: Config, client: Address) -> Head:
         ParseException: It is malformed.
     """
     key = (head, client[0])
-    found = _known.pop(key, None) or _parse(head, cfg, client)
+    with _lock:
+        found = _known.get(key)
+        if found is not None:
+            _known.move_to_end(key)
+            return found
+    found = _parse(head, cfg, client)
     if len(head) <= LONGEST_KNOWN and len(found.request.headers) <= MOST_FIELDS:
-        if len(_known) >= MOST_KNOWN:
-            del _known[next(iter(_known))]
-        _known[key] = found
+        with _lock:
+            _known[key] = found
+            if len(_known) > MOST_KNOWN:
+                _known.popitem(last=False)
     return found
 
 

@@ -36,15 +36,14 @@ class KernelMuon(Muon):
 
 def optimizers_of(network: nn.Module, recipe: Recipe) -> list[Optimizer]:
     """Return the optimizers of a network, as its recipe wants them: AdamW alone, or Muon beside it."""
-    parameters = list(network.parameters())
-    kernels = [parameter for parameter in parameters if recipe.muon_lr and _is_hidden_kernel(parameter)]
-    if not kernels:
-        return [AdamW(parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)]
-    others = [parameter for parameter in parameters if not any(parameter is kernel for kernel in kernels)]
-    return [
-        AdamW(others, lr=recipe.lr, weight_decay=recipe.weight_decay),
-        KernelMuon(kernels, lr=recipe.muon_lr, weight_decay=recipe.weight_decay),
-    ]
+    kernels: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    for parameter in network.parameters():
+        (kernels if recipe.muon_lr and _is_hidden_kernel(parameter) else others).append(parameter)
+    optimizers: list[Optimizer] = [AdamW(others, lr=recipe.lr, weight_decay=recipe.weight_decay)]
+    if kernels:
+        optimizers.append(KernelMuon(kernels, lr=recipe.muon_lr, weight_decay=recipe.weight_decay))
+    return optimizers
 
 
 def _is_hidden_kernel(parameter: Tensor) -> bool:

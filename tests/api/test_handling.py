@@ -4,7 +4,9 @@ import logging
 import re
 import sys
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import formatdate
 from typing import Any
 
@@ -175,7 +177,7 @@ def test_whom_gunicorn_trusts_is_not_mixed_up_with_others(environ: Environ) -> N
 
 
 def test_only_so_many_heads_are_kept_and_no_long_ones(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "_known", {})
+    monkeypatch.setattr(heads, "_known", OrderedDict())
     monkeypatch.setattr(heads, "MOST_KNOWN", 3)
     for number in range(10):
         environ(png(f"X-A: {number}"))
@@ -186,7 +188,7 @@ def test_only_so_many_heads_are_kept_and_no_long_ones(environ: Environ, monkeypa
 
 
 def test_what_is_asked_for_often_outlasts_what_is_not(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "_known", {})
+    monkeypatch.setattr(heads, "_known", OrderedDict())
     monkeypatch.setattr(heads, "MOST_KNOWN", 3)
     often = arrived(png("X-A: often")).head
     for number in range(10):
@@ -196,8 +198,30 @@ def test_what_is_asked_for_often_outlasts_what_is_not(environ: Environ, monkeypa
     assert often in {head for head, _ in heads._known}
 
 
+def test_threads_do_not_disturb_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each forgets what another has just found."""
+    monkeypatch.setattr(heads, "_known", OrderedDict())
+    monkeypatch.setattr(heads, "MOST_KNOWN", 2)
+    cfg, interval = Config(), sys.getswitchinterval()
+    received = [arrived(png(f"X-A: {number}")).head for number in range(5)]
+
+    def read_many(_: int) -> bool:
+        return all(
+            ("X-A", str(number)) in heads.read_head(received[number], cfg, ("127.0.0.1", 1000)).request.headers
+            for number in 200 * [0, 1, 2, 3, 4]
+        )
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            assert all(pool.map(read_many, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    assert len(heads._known) == 2
+
+
 def test_a_head_of_very_many_fields_is_not_kept(environ: Environ, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(heads, "_known", {})
+    monkeypatch.setattr(heads, "_known", OrderedDict())
     environ(png(*(f"X{number}: a" for number in range(heads.MOST_FIELDS))))
     assert not heads._known
 
