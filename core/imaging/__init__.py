@@ -9,6 +9,8 @@
     ink        view -> contrast: how much every pixel looks like ink
     lines      ink -> ink without the lines printed on the paper
     pieces     ink -> the connected pieces that belong to the digit: no specks, no frames, no shadows
+    found      ink -> the digit: its pieces without the lines, and how much like strokes they look
+    polarity   view -> whether the ink is dark, by what is found in dark and in light ink
     search     these together: where the digit is, at the size where it is seen best
     strokes    the digit's strokes, redrawn: bilevel, as wide as a pen's
     canonical  all of it: pixels -> 28x28, fitted into 20x20, centred by mass

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from core.imaging import pieces
 from core.imaging.arrays import Floats, Pixels
-from core.imaging.search import Found
+from core.imaging.found import Found
 
 BOX = 20
 """Longest side of a digit in MNIST, in pixels."""

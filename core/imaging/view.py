@@ -43,6 +43,14 @@ def view(pixels: Pixels, longest: int, least: int) -> View:
     return View(picture, small, max(1.0, scale))
 
 
+def shrink(seen: View, longest: int) -> View:
+    """A view of a view, averaged down to `longest` pixels on its longer side."""
+    height, width = seen.picture.shape[:2]
+    scale = min(1.0, longest / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return View(resize(seen.picture, size, cv2.INTER_AREA), seen.small, max(1.0, seen.enlarged * scale))
+
+
 def greatest(channels: Floats) -> Floats:
     """The greatest channel of every pixel, (H, W); several times as fast as NumPy's maximum along a short axis."""
     planes = (cv2.extractChannel(channels, channel) for channel in range(channels.shape[2]))

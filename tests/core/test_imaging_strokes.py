@@ -6,9 +6,9 @@ import pytest
 
 from core.imaging import canonical, strokes
 from core.imaging.arrays import Floats, Pixels
+from core.imaging.found import Found
 from core.imaging.ink import Contrast
 from core.imaging.pieces import stroke_width
-from core.imaging.search import Found
 
 
 def bar(width: int) -> Pixels:

@@ -3,6 +3,7 @@ import numpy as np
 
 from core.imaging import lines, paper, pieces, search
 from core.imaging.canonical import canonical
+from core.imaging.found import Found
 from core.imaging.ink import Contrast
 from samples.strokes import draw_digit
 
@@ -143,5 +144,5 @@ def test_a_tiny_picture_that_was_enlarged_smoothly_is_read_as_a_tiny_one() -> No
 
 def test_ink_without_any_paper_is_not_even() -> None:
     ink = np.ones((20, 20), np.float32)
-    full = search.Found(np.ones((20, 20), np.uint8), Contrast(ink, dark=True, flat=True))
+    full = Found(np.ones((20, 20), np.uint8), Contrast(ink, dark=True, flat=True))
     assert not search.is_even(full)
