@@ -29,6 +29,8 @@ INKS: dict[str, Colour] = {
     "chalk": (0.95, 0.95, 0.90),
 }
 
+WOOD: Colour = (0.35, 0.22, 0.12)
+
 RULING: Colour = (0.62, 0.74, 0.88)
 """The pale blue of school paper."""
 
@@ -119,6 +121,13 @@ def blackboard(size: tuple[int, int], rng: np.random.Generator) -> Page:
     top = shape[0] // 2
     smear = 0.06 + 0.008 * np.asarray(streaks)[top : top + shape[0]] + 0.025 * noise(shape, size[0] / 5, rng)
     return _cover(page, np.clip(smear, 0, 1), INKS["chalk"])
+
+
+def desk(size: tuple[int, int], rng: np.random.Generator) -> Page:
+    """A dark wooden desk; its grain runs from left to right."""
+    fibres = Image.fromarray(noise((size[1], max(2, size[0] // 20)), 4, rng).astype(np.float32))
+    grain = np.asarray(fibres.resize(size, Image.Resampling.BICUBIC), dtype=np.float64)
+    return np.clip(np.array(WOOD) * (1 + 0.12 * grain[..., None]), 0, 1)
 
 
 def shade(page: Page, rng: np.random.Generator, fall_off: float = 0.3, shadow: float = 0.25) -> Page:

@@ -61,9 +61,10 @@ def confirm(pixels: Pixels, seen: View, found: Found) -> Found | None:
     slope, hugging, broad = describe(found)
     even = is_even(found)
     soft = slope * seen.enlarged < LEAST_SLOPE and not even
-    doubtful = hugging or soft or (broad and surround(found.mask) is None)
     sure = even or found.contrast.dark
-    if sure and not doubtful:
+    sheet = (broad or not sure) and surround(found.mask) is not None
+    doubtful = hugging or soft or (broad and not sheet)
+    if not doubtful and (sure or sheet):
         return found
     if is_coarse(seen):
         return search_tiny(as_tiny(seen)) if doubtful else found

@@ -31,8 +31,7 @@ def test_dark_ink_on_a_slip_of_paper_is_read_and_not_the_paper_beside_it(seed: i
     rng = np.random.default_rng(seed)
     digit = draw_digit(seed % 10, rng, height=70)
     page = scenes.write_on(scenes.paper((480, 640), rng), digit, (0.5, 0.3), scenes.INKS["blue"], rng)
-    wood = cv2.resize(scenes.noise((640, 24), 4, rng), (480, 640))[..., None]
-    desk = np.array([0.35, 0.22, 0.12]) * (1 + 0.12 * wood)
+    desk = scenes.desk((480, 640), rng)
     desk[120:560, 170:310] = page[120:560, 170:310]
     assert misshapen(shoot(scenes.shade(desk, rng, fall_off=0.5, shadow=0.5), seed), digit) < 0.6
 

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from training.report import strokes
-from training.report.paper import grain, rule, scene, shadow
+from training.report.paper import chalk, grain, note, rule, scene, shadow
 from training.report.pictures import (
     BLACK,
     WHITE,
@@ -269,3 +269,15 @@ def eight_by_eight(digit: Pixels, _: np.random.Generator) -> bytes:
 def photo(digit: Pixels, rng: np.random.Generator) -> bytes:
     """A phone's photo, as far as it can be computed."""
     return scene(crop(sharpen(draw(digit, 84))), rng)
+
+
+@condition("pen on a white or coloured note on a dark wooden desk, light and camera as in a photo, 200x150 JPEG")
+def note_on_a_desk(digit: Pixels, rng: np.random.Generator) -> bytes:
+    """A photo that shows more than the paper."""
+    return note(crop(sharpen(draw(digit, 84))), rng)
+
+
+@condition("chalk on a wiped blackboard, light and camera as in a photo, 200x150 JPEG")
+def chalkboard(digit: Pixels, rng: np.random.Generator) -> bytes:
+    """Light ink under uneven light."""
+    return chalk(crop(sharpen(draw(digit, 84))), rng)

@@ -10,6 +10,9 @@ SCENE_SIZE = 200, 150
 
 SCENE_INKS = ("black", "blue", "green", "red", "pencil")
 
+NOTES = scenes.PAPER, (0.98, 0.93, 0.55), (0.75, 0.87, 0.95), (0.97, 0.75, 0.8)
+"""White, yellow, blue and pink."""
+
 RULING = 150, 180, 215
 """Pale blue."""
 
@@ -48,6 +51,33 @@ def scene(ink: Pixels, rng: np.random.Generator) -> bytes:
     pen = SCENE_INKS[int(rng.integers(len(SCENE_INKS)))]
     at = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
     page = scenes.write_on(page, ink, at, scenes.INKS[pen], rng, patchy=0.12)
+    return _shot(page, rng)
+
+
+def note(ink: Pixels, rng: np.random.Generator) -> bytes:
+    """A photo-like JPEG of ink (h, w) on a note that lies on a dark desk; the desk shows on all sides."""
+    width, height = SCENE_SIZE
+    page = scenes.paper(SCENE_SIZE, rng, NOTES[int(rng.integers(len(NOTES)))])
+    pen = SCENE_INKS[int(rng.integers(len(SCENE_INKS)))]
+    at = rng.uniform(0.45, 0.55), rng.uniform(0.45, 0.55)
+    page = scenes.write_on(page, ink, at, scenes.INKS[pen], rng, patchy=0.12)
+    left, right = (round(share * width) for share in rng.uniform(0.08, 0.25, 2))
+    top, bottom = (round(share * height) for share in rng.uniform(0.06, 0.18, 2))
+    desk = scenes.desk(SCENE_SIZE, rng)
+    on_desk = slice(top, height - bottom), slice(left, width - right)
+    desk[on_desk] = page[on_desk]
+    return _shot(desk, rng)
+
+
+def chalk(ink: Pixels, rng: np.random.Generator) -> bytes:
+    """A photo-like JPEG of ink (h, w) as chalk on a blackboard that was wiped before."""
+    board = scenes.blackboard(SCENE_SIZE, rng)
+    at = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
+    board = scenes.write_on(board, ink, at, scenes.INKS["chalk"], rng, patchy=rng.uniform(0.1, 0.4))
+    return _shot(board, rng)
+
+
+def _shot(page: scenes.Page, rng: np.random.Generator) -> bytes:
+    """The page as a JPEG from a phone, in room light with a shadow."""
     lit = scenes.shade(page, rng, shadow=rng.uniform(0, 0.3))
-    picture = scenes.photograph(lit, rng, blur=rng.uniform(0.4, 0.9))
-    return jpeg(np.asarray(picture), 80)
+    return jpeg(np.asarray(scenes.photograph(lit, rng, blur=rng.uniform(0.4, 0.9))), 80)
