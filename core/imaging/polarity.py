@@ -11,11 +11,8 @@ from core.imaging import pieces
 from core.imaging.found import Found, describe, find_digit
 from core.imaging.ink import measure_uneven
 from core.imaging.paper import has_dark_ink
-from core.imaging.view import View, shrink
+from core.imaging.view import View, glance
 from model.description import WHITE
-
-COARSE_SIDE = 320
-"""Longest side of the view in which both inks are tried: a fifth of the time of a search."""
 
 LIKELY, AROUND, SLACK = 2.0, 5.0, 0.02
 """What weighs in favour of what was found in ink of one kind: that the picture as a whole has such ink; that the rival
@@ -34,23 +31,23 @@ that around the stroke."""
 def is_ink_dark(seen: View) -> bool:
     """Tells dark ink from light ink on uneven paper."""
     likely = has_dark_ink(seen.small)
-    coarse = shrink(seen, COARSE_SIDE)
-    light, dark = (find_digit(measure_uneven(coarse, dark), coarse.enlarged) for dark in (False, True))
-    if light is None or (likely and standing_out(light, coarse) < LEAST_LIGHT_INK):
+    small = glance(seen)
+    light, dark = (find_digit(measure_uneven(small, dark), small.enlarged) for dark in (False, True))
+    if light is None or (likely and standing_out(light, small) < LEAST_LIGHT_INK):
         return likely or dark is not None
     if dark is None:
         return False
     doubts = any(describe(light)[1:]), any(describe(dark)[1:])
-    return doubts[0] if doubts[0] != doubts[1] else is_dark_likelier(dark, light, coarse, likely)
+    return doubts[0] if doubts[0] != doubts[1] else is_dark_likelier(dark, light, small, likely)
 
 
 def has_likelier_dark(seen: View, light: Found) -> bool:
     """Whether there is dark ink that is likelier the digit than what was found in light ink on flat paper."""
-    coarse = shrink(seen, COARSE_SIDE)
-    dark = find_digit(measure_uneven(coarse, dark=True), coarse.enlarged)
+    small = glance(seen)
+    dark = find_digit(measure_uneven(small, dark=True), small.enlarged)
     if dark is None or any(describe(dark)[1:]):
         return False
-    return is_dark_likelier(dark, light, coarse, likely=False)
+    return is_dark_likelier(dark, light, small, likely=False)
 
 
 def is_dark_likelier(dark: Found, light: Found, seen: View, likely: bool) -> bool:

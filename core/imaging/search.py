@@ -14,15 +14,12 @@ from core.imaging.ink import (
     measure_tiny,
     measure_uneven,
 )
-from core.imaging.polarity import COARSE_SIDE, has_likelier_dark, is_dark_likelier, is_ink_dark
+from core.imaging.polarity import has_likelier_dark, is_dark_likelier, is_ink_dark
 from core.imaging.sheet import surround
-from core.imaging.view import View, shrink, view
+from core.imaging.view import View, glance, view
 
 SEARCH_SIDE = 720
 """Longest side of the view that is searched: a biro's line in a photo of a whole page is still about a pixel wide."""
-
-WIDE_SIDE = 320
-"""The same for very broad strokes, which need no detail."""
 
 SMALL_SIDE = 160
 """Smaller pictures are enlarged to this before the search, so that thresholds fall between their pixels."""
@@ -44,24 +41,29 @@ FINER = 0.25
 """What is this much finer than something at the border is the digit, and the other a shadow, a desk or a sheet."""
 
 
-def search(pixels: Pixels) -> Found | None:
-    """Finds the digit, on flat paper or, where that is not so or gives something like a shadow, on uneven paper."""
+def search(pixels: Pixels, dark: bool | None = None) -> Found | None:
+    """Finds the digit, on flat paper or, where that is not so or gives something like a shadow, on uneven paper.
+
+    Args:
+        pixels: (H, W) or (H, W, 3) uint8.
+        dark: whether the ink on uneven paper is dark; None where that is to be found out.
+    """
     seen = view(pixels, SEARCH_SIDE, SMALL_SIDE)
     if is_tiny(pixels):
         return search_tiny(seen)
     flat = measure_flat(seen)
     found = find_digit(flat, seen.enlarged) if flat else None
     if found is not None:
-        return confirm(pixels, seen, found)
-    return search_tiny(as_tiny(seen)) if flat and is_coarse(seen) else search_uneven(pixels, seen)
+        return confirm(seen, found, dark)
+    return search_tiny(as_tiny(seen)) if flat and is_coarse(seen) else search_uneven(seen, dark)
 
 
-def confirm(pixels: Pixels, seen: View, found: Found) -> Found | None:
+def confirm(seen: View, found: Found, dark: bool | None) -> Found | None:
     """What was found on flat paper, unless the paper is uneven and something there is likelier the digit."""
     slope, hugging, broad = describe(found)
     even = is_even(found)
     soft = slope * seen.enlarged < LEAST_SLOPE and not even
-    sure = even or found.contrast.dark
+    sure = even or found.contrast.dark or dark is False
     sheet = (broad or not sure) and surround(found.mask) is not None
     doubtful = hugging or soft or (broad and not sheet)
     if not doubtful and (sure or sheet):
@@ -69,8 +71,8 @@ def confirm(pixels: Pixels, seen: View, found: Found) -> Found | None:
     if is_coarse(seen):
         return search_tiny(as_tiny(seen)) if doubtful else found
     if not doubtful:
-        return (search_ink(pixels, seen, dark=True) if has_likelier_dark(seen, found) else None) or found
-    other = search_uneven(pixels, seen)
+        return (search_ink(seen, dark=True) if has_likelier_dark(seen, found) else None) or found
+    other = search_uneven(seen, dark)
     if other is None or all(describe(other)[1:]):
         return None if hugging and soft else found
     finer = pieces.stroke_width(other.mask) < FINER * pieces.stroke_width(found.mask)
@@ -80,7 +82,7 @@ def confirm(pixels: Pixels, seen: View, found: Found) -> Found | None:
         return other
     if sure or not other.contrast.dark:
         return found
-    return other if is_dark_likelier(other, found, shrink(seen, COARSE_SIDE), likely=True) else found
+    return other if is_dark_likelier(other, found, glance(seen), likely=True) else found
 
 
 def is_even(found: Found) -> bool:
@@ -115,16 +117,16 @@ def search_tiny(seen: View) -> Found | None:
     return Found((contrast.ink > TINY_INK * strongest).astype(np.uint8), contrast, seen.enlarged)
 
 
-def search_uneven(pixels: Pixels, seen: View) -> Found | None:
-    """Finds the digit on uneven paper, in the ink that is likelier."""
-    return search_ink(pixels, seen, is_ink_dark(seen))
+def search_uneven(seen: View, dark: bool | None) -> Found | None:
+    """Finds the digit on uneven paper, in dark or in light ink; where that is not known, in the likelier."""
+    return search_ink(seen, is_ink_dark(seen) if dark is None else dark)
 
 
-def search_ink(pixels: Pixels, seen: View, dark: bool) -> Found | None:
+def search_ink(seen: View, dark: bool) -> Found | None:
     """Finds the digit on uneven paper, with strokes of usual width or, where these hold more, of great width."""
     usual = find_digit(measure_uneven(seen, dark), seen.enlarged)
-    coarse = view(pixels, WIDE_SIDE, SMALL_SIDE)
-    wide = find_digit(measure_uneven(coarse, dark, WIDE_STROKE_SHARE), coarse.enlarged)
+    small = glance(seen)
+    wide = find_digit(measure_uneven(small, dark, WIDE_STROKE_SHARE), small.enlarged)
     if usual is None or wide is None:
         return usual or wide
     if pieces.stroke_width(wide.mask) < 0.7 * STROKE_SHARE * min(wide.mask.shape):
@@ -148,7 +150,5 @@ def look_closer(pixels: Pixels, found: Found) -> Found:
     x, y = max(0, round((left - margin) / scale)), max(0, round((top - margin) / scale))
     right, bottom = round((left + width + margin) / scale), round((top + height + margin) / scale)
     part = np.ascontiguousarray(pixels[y:bottom, x:right])
-    closer = search(part)
-    if closer is not None and closer.contrast.dark != found.contrast.dark:
-        closer = search_ink(part, view(part, SEARCH_SIDE, SMALL_SIDE), found.contrast.dark)
-    return closer or found
+    closer = search(part, found.contrast.dark)
+    return closer if closer is not None and closer.contrast.dark == found.contrast.dark else found

@@ -9,6 +9,10 @@ from numpy.typing import NDArray
 
 from core.imaging.arrays import Floats, Pixels
 
+GLANCE_SIDE = 320
+"""Longest side of a view without detail: it is enough for very broad strokes and for a first look, in a fifth of the
+time."""
+
 PAPER_SIDE = 256
 """Longest side at which the light on the paper is estimated: it changes slowly, so detail would only cost time."""
 
@@ -43,10 +47,10 @@ def view(pixels: Pixels, longest: int, least: int) -> View:
     return View(picture, small, max(1.0, scale))
 
 
-def shrink(seen: View, longest: int) -> View:
-    """A view of a view, averaged down to `longest` pixels on its longer side."""
+def glance(seen: View) -> View:
+    """The view averaged down to `GLANCE_SIDE`."""
     height, width = seen.picture.shape[:2]
-    scale = min(1.0, longest / max(height, width))
+    scale = min(1.0, GLANCE_SIDE / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return View(resize(seen.picture, size, cv2.INTER_AREA), seen.small, max(1.0, seen.enlarged * scale))
 
