@@ -21,6 +21,9 @@ SPECK_SHARE = 0.03
 NEAR = 0.35
 """A piece is part of the digit if the gap to it is at most this share of the digit's height or width."""
 
+PART_SHARE = 0.06
+"""A piece that scores less than this share of the digit's main piece is no part of it."""
+
 MOST_PIECES = 64
 """Only the largest pieces are looked at: the digit is among them, and the time is bounded."""
 
@@ -90,11 +93,15 @@ def choose(mask: Mask, ink: Floats, slope: float = 0.0) -> Mask | None:
         slope: the least `sharpness` of ink; 0 on flat paper, where there are no shadows.
     """
     pieces = pieces_of(mask)
-    scores = np.zeros(pieces.count)
-    for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES]:
-        scores[label] = score(pieces, int(label), ink, slope) if label else 0.0
-    outside = [label for label in np.flatnonzero(scores) if is_outside(pieces, int(label), uneven=slope > 0)]
-    scores[outside] *= PENALTY_UNEVEN if slope else PENALTY_FLAT
+    scores, outside = np.zeros(pieces.count), np.zeros(pieces.count, np.bool_)
+    highest = np.sqrt(pieces.stats[:, 4] * pieces.stats[:, 2:4].max(axis=1)) * float(ink.max()) ** 2
+    for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES].tolist():
+        if highest[label] <= PART_SHARE * scores.max():
+            continue  # neither the digit nor a part of it, so its time is saved
+        scores[label] = score(pieces, label, ink, slope)
+        if scores[label] > 0 and is_outside(pieces, label, uneven=slope > 0):
+            scores[label] *= PENALTY_UNEVEN if slope else PENALTY_FLAT
+            outside[label] = True
     if scores.max() <= 0:
         return None
     main = int(scores.argmax())
@@ -206,7 +213,7 @@ def gather(pieces: Pieces, main: int, scores: NDArray[np.float64]) -> list[int]:
     chosen, box = [main], _corners(pieces.stats[main])
     rest = [i for i in range(1, pieces.count) if i != main and scores[i] > 0]
     rest = [i for i in rest if pieces.stats[i, 4] >= SPECK_SHARE * pieces.stats[main, 4]]
-    rest = [i for i in rest if scores[i] >= 0.06 * scores[main]]
+    rest = [i for i in rest if scores[i] >= PART_SHARE * scores[main]]
     grown = True
     while grown:
         near = [
