@@ -92,8 +92,8 @@ def _commonest(colours: Floats) -> Floats:
     return np.median(colours[order[start : start + third]], axis=0).astype(np.float32)
 
 
-def has_dark_ink(small: Floats) -> bool:
-    """Tells dark ink on lighter paper from light ink on darker paper, whatever the light.
+def ink_balance(small: Floats) -> float:
+    """Tells dark ink on lighter paper (above 0) from light ink on darker paper (below), whatever the light; -3 to 4.5.
 
     Strokes are narrower than the spaces between them. So a closing of growing size, which fills dark features narrower
     than itself, finds dark strokes before an opening finds the spaces, and the other way round.
@@ -105,7 +105,7 @@ def has_dark_ink(small: Floats) -> bool:
         dark = float((cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, kernel).astype(np.float32) ** 4).sum())
         light = float((cv2.morphologyEx(grey, cv2.MORPH_TOPHAT, kernel).astype(np.float32) ** 4).sum())
         balance += (dark - light) / (dark + light + 1)
-    return balance >= 0
+    return balance
 
 
 def _square(size: float) -> Pixels:
