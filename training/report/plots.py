@@ -99,7 +99,13 @@ def draw_robustness(figures: Figures) -> Figure:
     for place, (_, condition) in zip(places, conditions, strict=True):
         text = f"{condition['errors']:,}" + (f" ({condition['rejected']:,} rejected)" if condition["rejected"] else "")
         axes.annotate(
-            text, (condition["interval_percent"][1], place), (5, 0), textcoords="offset points", va="center", size=8
+            text,
+            (condition["interval_percent"][1], place),
+            (5, 0),
+            textcoords="offset points",
+            va="center",
+            size=8,
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # the line of the mean runs behind it
         )
     axes.set_yticks(places, [name.replace("_", " ") for name, _ in conditions])
     mean = figures["robustness"]["mean_error_percent"]
