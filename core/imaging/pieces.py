@@ -97,7 +97,7 @@ def choose(mask: Mask, ink: Floats, slope: float = 0.0) -> Mask | None:
     highest = np.sqrt(pieces.stats[:, 4] * pieces.stats[:, 2:4].max(axis=1)) * float(ink.max()) ** 2
     for label in np.argsort(-pieces.stats[:, 4])[:MOST_PIECES].tolist():
         if highest[label] <= PART_SHARE * scores.max():
-            continue  # neither the digit nor a part of it, so its time is saved
+            continue  # at the highest score that its size allows it is neither the digit nor a part of it
         scores[label] = score(pieces, label, ink, slope)
         if scores[label] > 0 and is_outside(pieces, label, uneven=slope > 0):
             scores[label] *= PENALTY_UNEVEN if slope else PENALTY_FLAT

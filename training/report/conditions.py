@@ -268,16 +268,21 @@ def eight_by_eight(digit: Pixels, _: np.random.Generator) -> bytes:
 @condition("pen on ruled or blank paper in room light, a shadow, tilt, lens blur and sensor noise, 200x150 JPEG")
 def photo(digit: Pixels, rng: np.random.Generator) -> bytes:
     """A phone's photo, as far as it can be computed."""
-    return scene(crop(sharpen(draw(digit, 84))), rng)
+    return scene(_strokes(digit), rng)
 
 
 @condition("pen on a white or coloured note on a dark wooden desk, light and camera as in a photo, 200x150 JPEG")
 def note_on_a_desk(digit: Pixels, rng: np.random.Generator) -> bytes:
     """A photo that shows more than the paper."""
-    return note(crop(sharpen(draw(digit, 84))), rng)
+    return note(_strokes(digit), rng)
 
 
 @condition("chalk on a wiped blackboard, light and camera as in a photo, 200x150 JPEG")
 def chalkboard(digit: Pixels, rng: np.random.Generator) -> bytes:
     """Light ink under uneven light."""
-    return chalk(crop(sharpen(draw(digit, 84))), rng)
+    return chalk(_strokes(digit), rng)
+
+
+def _strokes(digit: Pixels) -> Pixels:
+    """The digit about 60 pixels tall, as a pen or chalk leaves it."""
+    return crop(sharpen(draw(digit, 84)))

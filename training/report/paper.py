@@ -48,19 +48,14 @@ def scene(ink: Pixels, rng: np.random.Generator) -> bytes:
     page = scenes.paper(SCENE_SIZE, rng)
     if rng.random() < 0.5:
         page = scenes.rule_lines(page, rng.uniform(18, 30))
-    pen = SCENE_INKS[int(rng.integers(len(SCENE_INKS)))]
-    at = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
-    page = scenes.write_on(page, ink, at, scenes.INKS[pen], rng, patchy=0.12)
-    return _shot(page, rng)
+    return _shot(_written(page, ink, rng, astray=0.15), rng)
 
 
 def note(ink: Pixels, rng: np.random.Generator) -> bytes:
     """A photo-like JPEG of ink (h, w) on a note that lies on a dark desk; the desk shows on all sides."""
     width, height = SCENE_SIZE
     page = scenes.paper(SCENE_SIZE, rng, NOTES[int(rng.integers(len(NOTES)))])
-    pen = SCENE_INKS[int(rng.integers(len(SCENE_INKS)))]
-    at = rng.uniform(0.45, 0.55), rng.uniform(0.45, 0.55)
-    page = scenes.write_on(page, ink, at, scenes.INKS[pen], rng, patchy=0.12)
+    page = _written(page, ink, rng, astray=0.05)
     left, right = (round(share * width) for share in rng.uniform(0.08, 0.25, 2))
     top, bottom = (round(share * height) for share in rng.uniform(0.06, 0.18, 2))
     desk = scenes.desk(SCENE_SIZE, rng)
@@ -75,6 +70,13 @@ def chalk(ink: Pixels, rng: np.random.Generator) -> bytes:
     at = rng.uniform(0.35, 0.65), rng.uniform(0.35, 0.65)
     board = scenes.write_on(board, ink, at, scenes.INKS["chalk"], rng, patchy=rng.uniform(0.1, 0.4))
     return _shot(board, rng)
+
+
+def _written(page: scenes.Page, ink: Pixels, rng: np.random.Generator, astray: float) -> scenes.Page:
+    """The page with ink of one of the pens about its middle, at most `astray` of its width and height off."""
+    pen = SCENE_INKS[int(rng.integers(len(SCENE_INKS)))]
+    at = rng.uniform(0.5 - astray, 0.5 + astray), rng.uniform(0.5 - astray, 0.5 + astray)
+    return scenes.write_on(page, ink, at, scenes.INKS[pen], rng, patchy=0.12)
 
 
 def _shot(page: scenes.Page, rng: np.random.Generator) -> bytes:
