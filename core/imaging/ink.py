@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from core.imaging.arrays import Floats
-from core.imaging.paper import flat_paper, paper_light, paper_steps, tight_paper
+from core.imaging.paper import flat_paper, paper_light, paper_steps, sloping_paper, tight_paper
 from core.imaging.view import View, distance, greatest, resize
 
 STROKE_SHARE = 0.12
@@ -51,17 +51,26 @@ def measure_flat(seen: View) -> Contrast | None:
     return _from_colour(seen, paper)
 
 
+def measure_sloping(seen: View) -> Contrast | None:
+    """Contrast with paper whose colour changes evenly across the picture; None where it does not."""
+    paper = sloping_paper(seen.small)
+    if paper is None:
+        return None
+    return _from_colour(seen, resize(paper, seen.picture.shape[1::-1], cv2.INTER_LINEAR), flat=False)
+
+
 def measure_tiny(seen: View) -> Contrast:
     """Contrast with the one colour that the paper of a tiny picture must have."""
     paper = flat_paper(seen.small, tiny=True)
     return _from_colour(seen, tight_paper(seen.small) if paper is None else paper)
 
 
-def _from_colour(seen: View, paper: Floats) -> Contrast:
-    """Contrast with paper of the colour (C,)."""
+def _from_colour(seen: View, paper: Floats, flat: bool = True) -> Contrast:
+    """Contrast with paper of the colour (C,), or of one for each pixel (H, W, C)."""
     ink = distance(seen.picture, paper) / np.float32(255)
     strong = ink >= 0.5 * float(ink.max())
-    return Contrast(ink, bool(seen.picture[strong].mean() < paper.mean()), flat=True)
+    under = np.broadcast_to(paper, seen.picture.shape)[strong]
+    return Contrast(ink, bool(seen.picture[strong].mean() < under.mean()), flat)
 
 
 def measure_uneven(seen: View, dark: bool, share: float = STROKE_SHARE) -> Contrast:

@@ -6,6 +6,7 @@ image binarization using background estimation and stroke edges", 2010).
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from core.imaging.arrays import Floats, Pixels
 from core.imaging.view import distance
@@ -23,6 +24,10 @@ LIGHT_PAPER = 100
 PAPER_STEP = 0.3
 """The paper's light falls by this share within 2 % of the picture at the edge of a sheet; shadows on paper are softer
 or weaker."""
+
+_ALONG, _EDGE = np.array([-0.75, -0.25, 0.25, 0.75]), np.ones(4)
+BORDER = np.stack([np.ones(16), np.r_[_ALONG, _ALONG, -_EDGE, _EDGE], np.r_[-_EDGE, _EDGE, _ALONG, _ALONG]], axis=1)
+"""1, and where the border's pieces have their middles, across and down from -1 to 1; (16, 3)."""
 
 
 def flat_paper(picture: Floats, tiny: bool) -> Floats | None:
@@ -48,6 +53,34 @@ def flat_paper(picture: Floats, tiny: bool) -> Floats | None:
         (np.abs(np.concatenate(pieces) - paper).max(axis=1) <= max(2.0, FLAT_SPREAD * float(off.max()))).mean()
     )
     return paper if at_border >= 0.2 and _between(off) <= min(0.6, (1.5 if tiny else 0.5) * inked) else None
+
+
+def sloping_paper(picture: Floats) -> Floats | None:
+    """The paper's colour at every pixel (H, W, C) where it changes evenly across the picture; None where it does not.
+
+    It is a plane through the medians of 16 pieces of the border, but for a quarter that a stroke may touch.
+    """
+    smooth = cv2.blur(picture, (3, 3)).reshape(picture.shape)
+    medians = np.stack([np.median(piece, axis=0) for piece in _border_pieces(smooth)])  # (16, C)
+    if len(medians) < len(BORDER):
+        return None
+    near = np.arange(len(BORDER))
+    for count in (14, 12, 12):
+        plane = np.linalg.lstsq(BORDER[near], medians[near], rcond=None)[0]  # (3, C)
+        away = np.abs(BORDER @ plane - medians).max(axis=1)
+        near = np.argsort(away, kind="stable")[:count]
+    paper = _at_every_pixel(plane, picture.shape[:2])
+    off = distance(smooth, paper)
+    tolerance = max(2.0, FLAT_SPREAD * float(off.max()))
+    agree = away[near].max() <= tolerance and (off <= tolerance).mean() >= 0.25
+    return paper if agree and _between(off) <= 0.3 else None
+
+
+def _at_every_pixel(plane: NDArray[np.float64], size: tuple[int, ...]) -> Floats:
+    """The values (H, W, C) of a plane (3, C) over coordinates from -1 to 1."""
+    down, across = ((np.arange(length) + 0.5) / length * 2 - 1 for length in size)
+    values = plane[0] + down[:, None, None] * plane[2] + across[:, None] * plane[1]
+    return np.asarray(values, np.float32)
 
 
 def tight_paper(smooth: Floats) -> Floats:

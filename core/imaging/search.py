@@ -11,6 +11,7 @@ from core.imaging.ink import (
     STROKE_SHARE,
     WIDE_STROKE_SHARE,
     measure_flat,
+    measure_sloping,
     measure_tiny,
     measure_uneven,
 )
@@ -36,6 +37,10 @@ were enlarged smoothly show, 10 to 15, and what 16 of them do, 20 and more."""
 
 ONE_LEVEL, EVEN_SHARE = 1 / 255, 0.5
 """Paper is even where more than this share of what is not ink differs from its colour by less than a grey level."""
+
+LARGE_SHARE, SOLID = 0.5, 0.75
+"""A digit fills a picture from this share of its shorter side on. What takes more than this share of its own box is a
+sheet of paper, or a one that is found in other ways."""
 
 FINER = 0.25
 """What is this much finer than something at the border is the digit, and the other a shadow, a desk or a sheet."""
@@ -119,7 +124,32 @@ def search_tiny(seen: View) -> Found | None:
 
 def search_uneven(seen: View, dark: bool | None) -> Found | None:
     """Finds the digit on uneven paper, in dark or in light ink; where that is not known, in the likelier."""
+    large = search_large(seen, dark)
+    if large is not None:
+        return large
     return search_ink(seen, is_ink_dark(seen) if dark is None else dark)
+
+
+def search_large(seen: View, dark: bool | None) -> Found | None:
+    """Finds a digit that fills the picture, on paper that light falls on evenly from one side.
+
+    The strokes of such a digit may be so broad that only the border tells them from shadows.
+    """
+    small = glance(seen)
+    contrast = measure_sloping(small)
+    if contrast is None or dark not in (None, contrast.dark):
+        return None
+    found = find_digit(contrast, small.enlarged)
+    if found is None or describe(found)[1] or not is_large(found):
+        return None
+    return found if contrast.dark or dark is False or not has_likelier_dark(seen, found) else None
+
+
+def is_large(found: Found) -> bool:
+    """Whether something fills the picture, but not its own box, as a sheet of paper does."""
+    _, _, width, height = cv2.boundingRect(found.mask)
+    fills = max(width, height) >= LARGE_SHARE * min(found.mask.shape)
+    return fills and int(found.mask.sum()) < SOLID * width * height
 
 
 def search_ink(seen: View, dark: bool) -> Found | None:

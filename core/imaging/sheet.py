@@ -23,6 +23,9 @@ FILL_SIDE = 96
 LEAST_SURROUND = 0.02
 """A sheet or box with a digit in it that is large enough to be read fills at least this share of the picture."""
 
+CORNERED = 0.9
+"""A sheet's four corners span at least this share of it; those of a broad, round digit less."""
+
 
 class Surround(NamedTuple):
     """What a digit is written in: the name of the adjustment that takes it off; how deep its edge is in pixels."""
@@ -92,8 +95,20 @@ def surround(mask: Pixels) -> Surround | None:
     if hull < LEAST_SURROUND * mask.size or short < 0.4 * long or cv2.contourArea(outline) < 0.9 * hull:
         return None
     if mask.sum() > 0.55 * hull:
-        return Surround("background_removed", 4) if hull > 0.85 * short * long else None
+        sheet = hull > 0.85 * short * long and _inscribed_area(outline) > CORNERED * hull
+        return Surround("background_removed", 4) if sheet else None
     return Surround("frame_removed", 2 + ceil(1.5 * stroke_width(mask))) if hull > 0.9 * short * long else None
+
+
+def _inscribed_area(outline: NDArray[np.int32]) -> float:
+    """The area of the quadrilateral that is left of a convex outline when it is drawn with ever coarser lines."""
+    hull = cv2.convexHull(outline)
+    length = cv2.arcLength(hull, True)
+    for coarseness in np.arange(0.01, 0.2, 0.01):
+        corners = cv2.approxPolyDP(hull, float(coarseness) * length, True)
+        if len(corners) <= 4:
+            return cv2.contourArea(corners)
+    return 0.0
 
 
 def _outline(mask: Pixels) -> NDArray[np.int32]:

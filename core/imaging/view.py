@@ -62,6 +62,6 @@ def greatest(channels: Floats) -> Floats:
 
 
 def distance(picture: Floats, paper: Floats) -> Floats:
-    """The greatest difference of any channel from the paper's colour (C,), so that no hue is lost; (H, W), 0 to 255."""
+    """The greatest difference of any channel from the paper's colour (C,) or colours (H, W, C); (H, W), 0 to 255."""
     off = picture - paper
     return greatest(np.abs(off, out=off))

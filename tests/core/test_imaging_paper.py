@@ -57,6 +57,37 @@ def test_paper_in_a_shadow_gradient_is_not_flat() -> None:
     assert paper.flat_paper(cross(page(200), 30) * light, tiny=False) is None
 
 
+def slope(least: float = 0.6) -> Floats:
+    """Light that falls off to the right and a little downwards."""
+    down, across = np.mgrid[0:120, 0:160] / 160
+    return np.asarray(1 - (1 - least) * (0.8 * across + 0.2 * down), np.float32)[..., None]
+
+
+def test_sloping_paper_is_known_under_broad_strokes_too() -> None:
+    sheet = page(200) * slope()
+    drawn = cross(page(200), 30, width=25) * slope()
+    drawn[:, 140:150] = 20  # a stroke that touches the border
+    under = paper.sloping_paper(drawn)
+    assert under is not None
+    assert np.abs(under - sheet).max() < 3
+
+
+def test_paper_that_light_falls_on_unevenly_does_not_slope() -> None:
+    sheet = page(200)
+    sheet[:, :70] *= 0.5
+    assert paper.sloping_paper(cross(sheet, 30)) is None
+
+
+@pytest.mark.parametrize(("colour", "dark"), [(40, True), (250, False)])
+def test_sloping_contrast_is_zero_on_paper_and_names_the_polarity(colour: float, dark: bool) -> None:
+    drawn = cross(page(150) * slope(), colour, width=25)
+    contrast = ink.measure_sloping(seen(drawn))
+    assert contrast is not None
+    assert (contrast.dark, contrast.flat) == (dark, False)
+    assert contrast.ink[:20].max() < 0.02
+    assert contrast.ink[60:80, 60:75].min() > 0.2
+
+
 @pytest.mark.parametrize(("background", "stroke", "dark"), [(200, 30, True), (40, 220, False), (120, 200, False)])
 def test_polarity(background: int, stroke: int, dark: bool) -> None:
     assert (paper.ink_balance(cross(page(background), stroke)) >= 0) is dark

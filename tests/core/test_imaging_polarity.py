@@ -54,6 +54,17 @@ def test_a_broad_pen_is_read_and_not_the_light_beside_a_shadow(label: int) -> No
     assert misshapen(shoot(page), digit) < 0.4
 
 
+@pytest.mark.parametrize("light_ink", [False, True])
+@pytest.mark.parametrize("label", [0, 2, 4, 8])
+def test_a_digit_that_fills_a_picture_in_slanting_light_is_read_whole(label: int, light_ink: bool) -> None:
+    digit = cv2.dilate(draw_digit(label, np.random.default_rng(label), height=80), np.ones((5, 5)))
+    ink = np.pad(digit, 12) / 255.0
+    down, across = np.mgrid[0 : ink.shape[0], 0 : ink.shape[1]] / len(ink)
+    grey = (200 - 140 * ink) * (1 - 0.3 * (0.7 * across + 0.7 * down))
+    noisy = np.clip(grey + np.random.default_rng(label).normal(0, 3, grey.shape), 0, 255).astype(np.uint8)
+    assert misshapen(255 - noisy if light_ink else noisy, digit) < 0.6
+
+
 def test_the_grain_of_white_paper_is_no_light_ink() -> None:
     for seed in range(5):
         rng = np.random.default_rng(seed)
