@@ -48,8 +48,8 @@ class Augmentation:
     elastic: float = 0.04
     brush: float = 0.4
     cut: float = 0.2
-    coarse: float = 0.05
-    coarsest: int = 11
+    coarse: float = 0.2
+    coarsest: int = 8
 
 
 def augment(images: Tensor, augmentation: Augmentation) -> Tensor:

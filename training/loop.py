@@ -20,12 +20,16 @@ from training.focus import Focus
 from training.optimise import optimizers_of
 from training.outliers import draw_outliers, outlier_loss
 from training.recipe import LIGHT, Recipe
+from training.sent import send_digits
 from training.synthetic import draw_digits
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
 
 DRAWN = 6000
 """Synthetic digits and non-digits; with the augmentation on top, enough variety for a hundred epochs."""
+
+SENT_SHARE = 0.7
+"""Of the visits to a digit that was sent: how many show it as it came back."""
 
 WARM_UP_SHARE = 0.25
 """Share of the steps in which the learning rate rises."""
@@ -70,6 +74,7 @@ class Learner:
             for optimizer in self.optimizers
         ]
         self.focus = Focus(len(digits))
+        self.sent = send_digits(digits.subset(torch.arange(len(digits))[: recipe.sent]), recipe.seed, machine.threads)
         self.synthetic = draw_digits(DRAWN if recipe.synthetic else 0, recipe.seed)
         self.outliers = draw_outliers(DRAWN if recipe.outliers else 0, recipe.seed)
 
@@ -93,7 +98,7 @@ class Learner:
             yield from zip(*(torch.split(part, self.recipe.batch_size) for part in chosen), strict=True)
 
     def _step(self, positions: Tensor, weights: Tensor) -> Tensor:
-        pictures, labels = self._with_drawn(self.digits.subset(positions))
+        pictures, labels = self._with_drawn(self._shown(positions))
         images = self._changed(pictures.to(self.machine.device).unsqueeze(1) / 255)
         inputs = ((images - self.recipe.mean) / self.recipe.std).contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.machine.device.type, torch.bfloat16, enabled=self.machine.bfloat16):
@@ -121,6 +126,16 @@ class Learner:
             optimizer.step()
             scheduler.step()
         self.average.update_parameters(self.network)
+
+    def _shown(self, positions: Tensor) -> Digits:
+        """Return the digits at some positions; some of those that were sent as they came back."""
+        shown = self.digits.subset(positions)
+        if len(self.sent) == 0:
+            return shown
+        back = (positions < len(self.sent)) & (torch.rand(len(positions)) < SENT_SHARE)
+        images = shown.images.clone()
+        images[back] = self.sent[positions[back]]
+        return Digits(images, shown.labels)
 
     def _with_drawn(self, batch: Digits) -> tuple[Tensor, Tensor]:
         """Return the digits' pictures, then some synthetic ones, then some that are no digits; and labels of digits."""

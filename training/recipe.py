@@ -24,6 +24,7 @@ class Recipe:
         weight_decay: Of both.
         label_smoothing: Share of the target spread over all classes, 0 to 1.
         ema_decay: Of the running average of the weights, which is what is measured and kept.
+        sent: Of the training digits, how many are also shown as they come back from pictures, see `training.sent`.
         synthetic: Drawn digits in each step, beside MNIST's.
         outliers: Pictures in each step that are no digits.
         outlier_weight: Of their loss beside the digits'.
@@ -45,6 +46,7 @@ class Recipe:
     weight_decay: float = 0.01
     label_smoothing: float = 0.0
     ema_decay: float = 0.999
+    sent: int = 0
     synthetic: int = 0
     outliers: int = 0
     outlier_weight: float = 0.05
@@ -65,13 +67,14 @@ RECIPES = {
     recipe.architecture: recipe
     for recipe in (
         Recipe(
-            epochs=140,
+            epochs=120,
             visited=1 / 3,
             batch_size=256,
             lr=6e-3,
             muon_lr=0.02,
             weight_decay=0.05,
             ema_decay=0.999,
+            sent=27_500,
             synthetic=10,
             outliers=20,
             outlier_weight=0.06,

@@ -67,6 +67,18 @@ def test_a_share_of_the_digits_is_changed_lightly(monkeypatch: pytest.MonkeyPatc
     assert changed[RECIPE.augmentation] == RECIPE.batch_size - light + 5
 
 
+def test_digits_that_were_sent_are_shown_as_they_came_back_on_most_visits() -> None:
+    learner = learner_of(replace(RECIPE, sent=30))
+    learner.sent = torch.full_like(learner.sent, 7)
+    positions = torch.arange(len(learner.digits)).repeat(20)
+    shown = learner._shown(positions)
+    back = (shown.images == 7).all(dim=(1, 2))
+    assert not back[positions >= 30].any()
+    assert 0.6 < back[positions < 30].float().mean() < 0.8
+    assert torch.equal(shown.images[~back], learner.digits.images[positions[~back]])
+    assert torch.equal(shown.labels, learner.digits.labels[positions])
+
+
 def test_a_digit_counts_for_those_that_it_stands_for() -> None:
     learner = learner_of(replace(RECIPE, outlier_weight=0.5))
     losses, weights = torch.tensor([1.0, 2.0, 6.0]), torch.tensor([0.5, 2.0])  # the third is a drawn one

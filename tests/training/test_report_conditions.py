@@ -14,9 +14,9 @@ from core.checkpoint import load_checkpoint
 from core.image import read_digit
 from core.model import ModelWrapper, Picture
 from samples.strokes import draw_digit, to_mnist_form
+from training.pictures import Pixels, enlarge, generator, trace
 from training.report.conditions import CONDITIONS
 from training.report.make import load_wrapper
-from training.report.pictures import Pixels, enlarge, generator, trace
 from training.report.strokes import skeleton, thicken, thin
 
 ASSETS = Path(__file__).parents[2] / "assets"

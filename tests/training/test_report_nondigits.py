@@ -7,10 +7,10 @@ import pytest
 from PIL import Image
 
 from training.errors import TrainingError
+from training.pictures import generator
 from training.report import fonts
 from training.report.fonts import LETTERS, SYMBOLS, draw_character, font_files
 from training.report.nondigits import KINDS
-from training.report.pictures import generator
 from training.report.scribbles import SCRIBBLES, draw_scribble
 
 LOOK_LIKE_DIGITS = set("0123456789OoDQIl|i!jSsZzBbGgqyY$&")

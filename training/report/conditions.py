@@ -14,9 +14,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from training.report import strokes
-from training.report.paper import chalk, grain, note, rule, scene, shadow
-from training.report.pictures import (
+from training.pictures import (
     BLACK,
     WHITE,
     Colour,
@@ -33,6 +31,8 @@ from training.report.pictures import (
     sharpen,
     trace,
 )
+from training.report import strokes
+from training.report.paper import chalk, grain, note, rule, scene, shadow
 
 Make = Callable[[Pixels, np.random.Generator], bytes]
 

@@ -11,10 +11,10 @@ from PIL import Image
 import samples
 from core.image import read_digit
 from training.data import Digits
+from training.pictures import Pixels, generator
 from training.report.conditions import CONDITIONS
 from training.report.figures import Figures
 from training.report.measure import MAX_PIXELS, REJECTED, Readings
-from training.report.pictures import Pixels, generator
 from training.report.style import GREY, ORANGE, bare, new_figure
 
 COLUMNS = 8

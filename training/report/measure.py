@@ -5,10 +5,8 @@ canonical digits in batches. No result depends on how many processes there are.
 """
 
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from multiprocessing import get_context
 from operator import itemgetter
 
 import numpy as np
@@ -19,9 +17,10 @@ from core.errors import RequestError
 from core.image import read_digit
 from core.model import ModelWrapper
 from model.description import IMAGE_SIZE
+from training.pictures import Pixels, generator
+from training.processes import in_processes
 from training.report.conditions import CONDITIONS
 from training.report.nondigits import KINDS
-from training.report.pictures import Pixels, generator
 
 MAX_PIXELS = 2**24
 """More than any made picture has."""
@@ -129,19 +128,9 @@ def _parts(count: int) -> list[tuple[int, ...]]:
 def _decode_all(tasks: list[Task], workers: int) -> Iterator[Decoded]:
     """Decode tasks, here or in processes of their own, give the results in order, and show the progress."""
     with tqdm(total=sum(len(task.positions) for task in tasks), unit=" pictures", smoothing=0.05) as bar:
-        for decoded in map(decode, tasks) if workers == 1 else _decode_beside(tasks, workers):
+        for decoded in in_processes(decode, tasks, workers):
             bar.update(len(decoded[1]))
             yield decoded
-
-
-def _decode_beside(tasks: list[Task], workers: int) -> Iterator[Decoded]:
-    """Decode tasks in processes started afresh: a fork of a process that has threads, as torch's has, may hang."""
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        try:
-            yield from pool.map(decode, tasks)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _readings(wrapper: ModelWrapper, decoded: list[Decoded]) -> Readings:

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from samples import scenes
+from training.pictures import WHITE, Pixels, anywhere, colour, jpeg, png
 from training.report.fonts import LETTERS, SYMBOLS, draw_character
 from training.report.paper import SCENE_SIZE, grain, shadow
-from training.report.pictures import WHITE, Pixels, anywhere, colour, jpeg, png
 from training.report.scribbles import draw_scribble
 
 Make = Callable[[np.random.Generator], bytes]

@@ -3,7 +3,7 @@
 import numpy as np
 
 from samples import scenes
-from training.report.pictures import Pixels, add, jpeg
+from training.pictures import Pixels, add, jpeg
 
 SCENE_SIZE = 200, 150
 """Width and height of a photo-like scene: a digit about 60 pixels tall, and 10,000 of them in a few minutes."""

@@ -11,7 +11,7 @@ Source: T. Y. Zhang, C. Y. Suen, "A fast parallel algorithm for thinning digital
 import cv2
 import numpy as np
 
-from training.report.pictures import Pixels
+from training.pictures import Pixels
 
 NEIGHBOURS = np.array([[128, 1, 2], [64, 0, 4], [32, 16, 8]], np.float32)
 """One bit for each of the eight neighbours, clockwise from the one above."""
