@@ -5,6 +5,7 @@ small gaps close, faint ends are lost. A network that was shown such digits misr
 not those of the report's conditions, which are made of test digits by code of their own.
 """
 
+import logging
 from dataclasses import dataclass
 
 import cv2
@@ -41,6 +42,8 @@ LEAST_LIKENESS = 0.7
 """Correlation, both blurred by a pixel, of a digit with what was read; below it something else was taken for its ink,
 as is one time in a hundred."""
 
+logger = logging.getLogger(__name__)
+
 Ink = NDArray[np.float32]
 """A digit of any size (H, W), 0 for paper to 255 for full ink."""
 
@@ -65,6 +68,8 @@ def send_digits(digits: Digits, seed: int, workers: int) -> Tensor:
         workers: Processes that share the work.
     """
     images = digits.images.numpy()
+    if len(images):
+        logger.info("making pictures of %d digits, and reading them again", len(images))
     tasks = [_Task(images[first : first + CHUNK], first, seed) for first in range(0, len(images), CHUNK)]
     sent = tqdm(in_processes(_send_all, tasks, workers), desc="pictures", total=len(tasks), leave=False, disable=None)
     return torch.from_numpy(np.concatenate([images[:0], *sent]))

@@ -69,6 +69,7 @@ class TrainedNetwork(Repeated):
 class Extras(Repeated):
     """The part of a recipe that a report repeats."""
 
+    sent: int = 0
     synthetic: int = 0
     outliers: int = 0
     quantised: bool = False
