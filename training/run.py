@@ -37,6 +37,9 @@ DRY_RUN_STEPS = 3
 
 DRY_RUN_EPOCHS = 2
 
+DRY_RUN_SENT = 100
+"""Digits that are sent in a dry run: a second of work instead of minutes."""
+
 Record = dict[str, Any]
 """How weights came about, as it is kept beside them in JSON: `NAME.training.json`."""
 
@@ -180,7 +183,8 @@ def _start(job: Job, training: Digits, checkpoint: Checkpoint) -> tuple[Learner,
     """Return a network before its first epoch, or after the last one that an interrupted run has finished."""
     torch.manual_seed(job.recipe.seed)
     steps = steps_per_epoch(training, job.recipe.batch_size, DRY_RUN_STEPS if job.dry_run else None)
-    learner = Learner(job.recipe, job.machine, training, steps)
+    recipe = replace(job.recipe, sent=min(job.recipe.sent, DRY_RUN_SENT)) if job.dry_run else job.recipe
+    learner = Learner(recipe, job.machine, training, steps)
     return learner, _resumed(job, learner, checkpoint)
 
 
