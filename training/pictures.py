@@ -54,6 +54,12 @@ def crop(ink: Pixels) -> Pixels:
     return ink[top : top + height, left : left + width]
 
 
+def square(ink: Pixels) -> Pixels:
+    """The ink (H, W) in the middle of a square whose side is the longer of its own."""
+    space = max(ink.shape) - np.array(ink.shape)
+    return np.pad(ink, [(int(room) // 2, int(room) - int(room) // 2) for room in space])
+
+
 def put(ink: Pixels, size: tuple[int, int], at: tuple[int, int]) -> Pixels:
     """The ink (h, w) on an empty canvas of (height, width) `size`, its upper left corner at (top, left)."""
     canvas = np.zeros(size, np.uint8)

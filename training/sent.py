@@ -18,7 +18,7 @@ from tqdm import tqdm
 from core.errors import RequestError
 from core.image import read_digit
 from training.data import Digits
-from training.pictures import Pixels, crop, enlarge, jpeg, png
+from training.pictures import Pixels, crop, enlarge, jpeg, png, square
 from training.processes import in_processes
 
 CHUNK = 500
@@ -107,11 +107,8 @@ def _picture(digit: Pixels, rng: np.random.Generator) -> bytes:
 
 def _shrunk(digit: Pixels, rng: np.random.Generator) -> Ink:
     """The ink in a square of few pixels, some room around it or none."""
-    ink = crop(digit)
-    space = max(ink.shape) - np.array(ink.shape)
-    square = np.pad(ink, [(int(room) // 2, int(room) - int(room) // 2) for room in space])
     side = int(rng.integers(*SMALL))
-    few = cv2.resize(square, (side, side), interpolation=cv2.INTER_AREA)
+    few = cv2.resize(square(crop(digit)), (side, side), interpolation=cv2.INTER_AREA)
     return np.pad(few, int(rng.integers(0, 4))).astype(np.float32)
 
 

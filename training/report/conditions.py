@@ -29,6 +29,7 @@ from training.pictures import (
     jpeg,
     png,
     sharpen,
+    square,
     trace,
 )
 from training.report import strokes
@@ -259,10 +260,7 @@ def framed(digit: Pixels, rng: np.random.Generator) -> bytes:
 @condition("cropped to its ink and averaged down to 8x8 pixels, grey PNG, light on black")
 def eight_by_eight(digit: Pixels, _: np.random.Generator) -> bytes:
     """As small as scikit-learn's digits."""
-    ink = crop(digit)
-    space = max(ink.shape) - np.array(ink.shape)
-    square = np.pad(ink, [(int(room) // 2, int(room) - int(room) // 2) for room in space])
-    return png(cv2.resize(square, (8, 8), interpolation=cv2.INTER_AREA))
+    return png(cv2.resize(square(crop(digit)), (8, 8), interpolation=cv2.INTER_AREA))
 
 
 @condition("pen on ruled or blank paper in room light, a shadow, tilt, lens blur and sensor noise, 200x150 JPEG")
