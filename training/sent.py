@@ -60,7 +60,7 @@ class _Task:
 def send_digits(digits: Digits, seed: int, workers: int) -> Tensor:
     """Return the digits (N, 28, 28) uint8, each as `core.image` reads it from a picture that shows it.
 
-    One that is rejected, or not found in its picture, stays as it was.
+    One that is faint, rejected, or not found in its picture stays as it was.
 
     Args:
         digits: In MNIST's form.
@@ -81,6 +81,8 @@ def _send_all(task: _Task) -> Pixels:
 
 
 def _send(digit: Pixels, rng: np.random.Generator) -> Pixels:
+    if int(np.ptp(digit)) < LEAST_CONTRAST:
+        return digit  # nothing in it could be drawn anew
     try:
         read = read_digit(_picture(digit, rng), MAX_PIXELS).pixels
     except RequestError:

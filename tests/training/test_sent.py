@@ -43,6 +43,13 @@ def test_none_are_none() -> None:
     assert send_digits(nothing, seed=1, workers=2).shape == (0, 28, 28)
 
 
+@pytest.mark.parametrize(("paper", "ink"), [(0, 0), (255, 255), (0, 50)], ids=["black", "white", "faint"])
+def test_pictures_that_hardly_show_a_digit_stay_as_they_were(paper: int, ink: int) -> None:
+    images = torch.full((20, 28, 28), paper, dtype=torch.uint8)
+    images[:, 10:18, 12:16] = ink
+    assert torch.equal(send_digits(Digits(images, torch.zeros(20, dtype=torch.int64)), seed=1, workers=1), images)
+
+
 def test_what_is_rejected_or_misunderstood_stays_as_it_was(digits: Digits, monkeypatch: pytest.MonkeyPatch) -> None:
     def rejected(*_: object) -> None:
         raise NoInk("nothing there")
