@@ -60,7 +60,7 @@ def test_pictures_depend_on_name_and_position_only(name: str) -> None:
 
 @pytest.mark.parametrize("name", CONDITIONS)
 def test_a_clearly_written_digit_is_read(name: str, wrapper: ModelWrapper) -> None:
-    readings = wrapper.read([Picture(make(name, digit, position=digit)) for digit in range(10)])
+    readings = [wrapper.read([Picture(make(name, digit, position=digit))])[0] for digit in range(10)]
     right = [reading.predictions[0].label_id == digit for digit, reading in enumerate(readings)]
     assert sum(right) >= 9, right
 
