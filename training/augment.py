@@ -21,6 +21,9 @@ FINE = 3
 FAINTEST = 0.25
 """Ink that is fainter than this is not brought up to full black: nothing may be left of a digit but noise."""
 
+MOST_SPECKS = 0.02
+"""Of a digit's pixels: the largest share that becomes ink, and that becomes paper."""
+
 CUT_GAIN = 8.0
 """How steeply ink is cut out: its edge is an eighth of full scale wide, less than one cell of a stroke's slope."""
 
@@ -39,6 +42,7 @@ class Augmentation:
         cut: Share of the digits whose ink is cut out of its paper anew, as out of a photo.
         coarse: Share of the digits that are brought down to `coarsest` pixels or a few more first.
         coarsest: Least side of a coarse picture, in pixels.
+        specks: Share of the digits that get specks of ink, and of paper in their strokes.
     """
 
     degrees: float = 15.0
@@ -50,6 +54,7 @@ class Augmentation:
     cut: float = 0.2
     coarse: float = 0.2
     coarsest: int = 8
+    specks: float = 0.1
 
 
 def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
@@ -71,7 +76,8 @@ def augment(images: Tensor, augmentation: Augmentation) -> Tensor:
     grid = sources.reshape(len(images), 2, *images.shape[-2:]).permute(0, 2, 3, 1)  # (N, 28, 28, 2)
     moved = functional.grid_sample(images, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
     written = _rewritten(moved, augmentation.brush) if augmentation.brush else moved
-    return _sent(written, augmentation) if augmentation.cut + augmentation.coarse else written
+    sent = _sent(written, augmentation) if augmentation.cut + augmentation.coarse else written
+    return _speckled(sent, augmentation.specks) if augmentation.specks else sent
 
 
 def random_matrices(count: int, augmentation: Augmentation) -> Tensor:
@@ -162,3 +168,15 @@ def _cut_out(images: Tensor) -> Tensor:
     relative = images / blackest.clamp_min(FAINTEST) - (threshold + rough).to(images.device)
     fine = functional.interpolate(relative, scale_factor=FINE, mode="bilinear", align_corners=False)
     return functional.avg_pool2d((fine * CUT_GAIN + 0.5).clamp(0, 1), FINE)
+
+
+def _speckled(images: Tensor, share: float) -> Tensor:
+    """Return the digits, some of them with what a bad copy leaves: single pixels of ink, and of paper in strokes."""
+    chosen = torch.randperm(len(images))[: round(share * len(images))]
+    most = MOST_SPECKS * torch.rand(len(chosen), 1, 1, 1)
+    drawn = torch.rand(len(chosen), *images.shape[1:])
+    ink, paper = drawn < most, drawn > 1 - most
+    speckled = images.clone()
+    chosen = chosen.to(images.device)
+    speckled[chosen] = images[chosen].masked_fill(ink.to(images.device), 1).masked_fill(paper.to(images.device), 0)
+    return speckled

@@ -57,10 +57,14 @@ class Recipe:
     max_test_error_percent: float = 0.6
 
 
-GENTLE = Augmentation(degrees=8.0, scale=0.08, shift=0.08, shear=0.1, elastic=0.0, brush=0.0, cut=0.0, coarse=0.0)
+GENTLE = Augmentation(
+    degrees=8.0, scale=0.08, shift=0.08, shear=0.1, elastic=0.0, brush=0.0, cut=0.0, coarse=0.0, specks=0.0
+)
 """For networks too small to learn the strong changes and the digits as well."""
 
-LIGHT = Augmentation(degrees=10.0, scale=0.1, shift=0.05, shear=0.15, elastic=0.02, brush=0.1, cut=0.0, coarse=0.0)
+LIGHT = Augmentation(
+    degrees=10.0, scale=0.1, shift=0.05, shear=0.15, elastic=0.02, brush=0.1, cut=0.0, coarse=0.0, specks=0.0
+)
 """For the larger part of what is sent, which is neat."""
 
 RECIPES = {

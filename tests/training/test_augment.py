@@ -9,7 +9,7 @@ from torch import Tensor
 
 from training.augment import Augmentation, augment, random_bends, random_matrices
 
-STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0, elastic=0, brush=0, cut=0, coarse=0)
+STILL = Augmentation(degrees=0, scale=0, shift=0, shear=0, elastic=0, brush=0, cut=0, coarse=0, specks=0)
 
 
 @pytest.fixture
@@ -128,3 +128,13 @@ def test_coarse_digits_lose_what_is_finer_than_their_pixels(monkeypatch: pytest.
     torch.manual_seed(1)
     coarse = augment(stripes, replace(STILL, coarse=1, coarsest=7))
     assert float(coarse[0, 0, 10:18, 10:18].min()) > 0.9
+
+
+def test_specks_are_single_pixels_of_full_ink_or_of_paper() -> None:
+    grey = torch.full((8, 1, 28, 28), 0.5)
+    torch.manual_seed(1)
+    speckled = augment(grey, replace(STILL, specks=0.5))
+    touched = (speckled - augment(grey, STILL)).abs() > 1e-5
+    assert touched.flatten(1).any(dim=1).sum() == 4
+    assert set(speckled[touched].tolist()) == {0.0, 1.0}
+    assert touched.flatten(1).sum(dim=1).max() < 0.08 * 28 * 28

@@ -1,12 +1,18 @@
 """`training.synthetic` and `training.fonts`: digits that nobody wrote."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from core.checkpoint import load_checkpoint
+from core.engine import load_engine
 from training.data import Digits
 from training.fonts import FACES, cropped, print_character
-from training.synthetic import draw_digits
+from training.synthetic import WAYS, draw_digits, write_digit
+
+ASSETS = Path(__file__).parents[2] / "assets"
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +31,15 @@ def test_digits_are_in_mnist_form_and_of_every_class(digits: Digits) -> None:
     assert (digits.images.amax(dim=(1, 2)) == 255).all()
     assert digits.labels.bincount().tolist() == [10] * 10
     assert len({image.numpy().tobytes() for image in digits.images}) == 100
+
+
+def test_the_shipped_network_reads_every_way_of_writing() -> None:
+    engine, rng = load_engine(load_checkpoint(ASSETS, "digit-net"), "cpu"), np.random.default_rng(7)
+    for digit, ways in WAYS.items():
+        for position, way in enumerate(ways):
+            written = np.stack([write_digit(way, rng) for _ in range(20)])
+            right = int((engine.logits(written).argmax(axis=1) == digit).sum())
+            assert right >= 18, (digit, position, right)
 
 
 def test_none_are_drawn_for_none() -> None:
