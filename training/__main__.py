@@ -37,7 +37,7 @@ from training.data import find_data, usual_validation_images
 from training.errors import TrainingError
 from training.export import export_checkpoint
 from training.files import read_manifest
-from training.loop import Machine
+from training.machine import Machine
 from training.options import (
     DEFAULT_NAME,
     add_assets,

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -17,6 +16,7 @@ from training.augment import augment
 from training.data import Digits
 from training.errors import TrainingError
 from training.focus import Focus
+from training.machine import Machine
 from training.optimise import optimizers_of
 from training.outliers import draw_outliers, outlier_loss
 from training.recipe import LIGHT, Recipe
@@ -33,21 +33,6 @@ SENT_SHARE = 0.7
 
 WARM_UP_SHARE = 0.25
 """Share of the steps in which the learning rate rises."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What runs the training; the same recipe, data and machine give the same bytes.
-
-    Attributes:
-        device: CPU or CUDA.
-        threads: Of torch on the CPU; sums are taken in another order with another number of them.
-        bfloat16: Whether convolutions run in bfloat16, nearly twice as fast where the CPU has it; weights stay float32.
-    """
-
-    device: torch.device
-    threads: int
-    bfloat16: bool
 
 
 class Learner:

@@ -25,7 +25,8 @@ from training.evaluate import count_errors, expected_calibration_error, negative
 from training.export import export_checkpoint
 from training.files import digests_of, source_of
 from training.kept import Kept, keep
-from training.loop import Learner, Machine, steps_per_epoch
+from training.loop import Learner, steps_per_epoch
+from training.machine import Machine, make_deterministic
 from training.output import Place, check_output, local_assets
 from training.recipe import Recipe
 from training.status import StatusFile
@@ -164,19 +165,6 @@ def _commit() -> str | None:
     asked = [git, "-C", str(Path(__file__).parent), "describe", "--always", "--abbrev=40", "--dirty"]
     answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - nothing of a user's in it  # nosec B603
     return answer.stdout.strip() or None
-
-
-def make_deterministic(machine: Machine) -> None:
-    """Have torch give the same bytes in every run on the same kind of machine, or fail where it cannot.
-
-    cuBLAS also wants CUBLAS_WORKSPACE_CONFIG set before it starts; the command line does that.
-    """
-    torch.use_deterministic_algorithms(True)
-    # nothing reads memory before it is written here, and to fill it all the same takes a seventh of the time
-    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = False  # its 11 bits round whole numbers that are exact in float32
-    torch.set_num_threads(machine.threads)
 
 
 def _start(job: Job, training: Digits, checkpoint: Checkpoint) -> tuple[Learner, Progress]:

@@ -10,7 +10,8 @@ from tests.training.conftest import draw
 from training import loop
 from training.augment import Augmentation
 from training.data import Digits
-from training.loop import Learner, Machine
+from training.loop import Learner
+from training.machine import Machine
 from training.recipe import LIGHT, Recipe
 
 RECIPE = Recipe("MyConvNet", epochs=2, batch_size=8, visited=1 / 3)
